@@ -1,0 +1,33 @@
+//! What Twinpool's functions share: the model, the pure decisions, and thin adapters over the AWS SDKs.
+//!
+//! The pure modules come first. They name no AWS crate, no async runtime, no environment and no clock, so that every decision
+//! can be tested by permutation and simulation; a test over the sources keeps it so. The adapters stand behind features, so
+//! that a trigger never compiles the Cognito SDK.
+//!
+//! * What is stored: [`time`], [`personal`], [`user`], [`group`], [`marks`], [`item`], [`canon`].
+//! * What is said: [`change`] (the queue message), [`trigger`] and [`trail`] (how events become changes), [`operation`]
+//!   (what each Cognito call means).
+//! * What is decided: [`observation`], [`merge`], [`settle`].
+//! * How it reports: [`error`], [`metric`], [`settings`].
+//! * How it reaches AWS: `adapter`.
+
+pub mod canon;
+pub mod change;
+pub mod error;
+pub mod group;
+pub mod item;
+pub mod marks;
+pub mod merge;
+pub mod metric;
+pub mod observation;
+pub mod operation;
+pub mod personal;
+pub mod settings;
+pub mod settle;
+pub mod time;
+pub mod trail;
+pub mod trigger;
+pub mod user;
+
+#[cfg(feature = "aws")]
+pub mod adapter;

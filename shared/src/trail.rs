@@ -1,0 +1,172 @@
+//! From a CloudTrail record, as EventBridge delivers it, to a change.
+//!
+//! A record names the `sub` and never a value; redaction replaces whole objects by a text. So a record is a signal, "re-read
+//! this subject", and is read leniently. Delivery is best effort and unordered; eventTime has whole seconds.
+//!
+//! Invariant: a mutating call about a configured pool that succeeded is never dropped without a reason in [`Ignored`].
+
+use serde_json::Value;
+
+use crate::{
+    canon::content_hash,
+    change::{Change, PoolRef, SCHEMA_VERSION, Subject},
+    marks::Part,
+    operation::{CHANGING_CHALLENGES, Expect, Meaning, Nothing, meaning, meaning_of_page, meaning_of_unknown},
+    personal::Sub,
+    time::Timestamp,
+};
+
+/// Whose records are heard.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listener {
+    /// Configured pool ids.
+    pub pools: Vec<String>,
+    /// Names of Twinpool's own roles, whose writes to a pool come from the backup.
+    pub own_roles: Vec<String>,
+}
+
+/// Why a record is no change. Each is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ignored {
+    /// Not a record of a Cognito user pool call.
+    NotCognito,
+    /// The call failed.
+    Failed,
+    /// Twinpool's own write.
+    Own,
+    /// Another pool of the account.
+    OtherPool,
+    /// It needs nothing from the backup.
+    Nothing(Nothing),
+}
+
+impl Ignored {
+    /// Name in metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotCognito => "not_cognito",
+            Self::Failed => "call_failed",
+            Self::Own => "own_write",
+            Self::OtherPool => "other_pool",
+            Self::Nothing(Nothing::Reads) => "reads",
+            Self::Nothing(Nothing::NotReadable) => "not_readable",
+            Self::Nothing(Nothing::Starts) => "starts",
+            Self::Nothing(Nothing::SignIn) => "sign_in",
+        }
+    }
+}
+
+/// What a record came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A change for the queue.
+    Change(Box<Change>),
+    /// Nothing, with the reason.
+    Ignored(Ignored),
+}
+
+/// Reads one EventBridge event.
+#[must_use]
+pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> Heard {
+    let detail = event.get("detail").unwrap_or(&Value::Null);
+    let Some(name) = text(detail, "/eventName").filter(|_| text(detail, "/eventSource") == Some("cognito-idp.amazonaws.com"))
+    else {
+        return Heard::Ignored(Ignored::NotCognito);
+    };
+    if text(detail, "/errorCode").is_some() {
+        return Heard::Ignored(Ignored::Failed);
+    }
+    if role(detail).is_some_and(|role| listener.own_roles.iter().any(|own| own == role)) {
+        return Heard::Ignored(Ignored::Own);
+    }
+    let sub = subject_sub(detail);
+    let meaning = record_meaning(detail, name, sub.is_some());
+    if let Meaning::Nothing(why) = meaning {
+        return Heard::Ignored(Ignored::Nothing(why));
+    }
+    let pool = pool(detail);
+    if matches!(&pool, PoolRef::Id(id) if !listener.pools.contains(id)) {
+        return Heard::Ignored(Ignored::OtherPool);
+    }
+    let group = text(detail, "/requestParameters/groupName").filter(|name| !is_hidden(name)).map(str::to_owned);
+    let subject = match (meaning, sub, &group) {
+        (Meaning::Group | Meaning::GroupGone, _, Some(name)) => Subject::Group(name.clone()),
+        (Meaning::Part(part), ..) => Subject::Part(part),
+        (Meaning::User(_) | Meaning::Factors | Meaning::Challenge, Some(sub), _) => Subject::User(sub),
+        // A group or user that the record does not name: only a walk of the pool finds it.
+        _ => Subject::Part(Part::Users),
+    };
+    let occurred_at = text(detail, "/eventTime").or(text(event, "/time")).and_then(Timestamp::parse).unwrap_or(seen_at);
+    let id = text(detail, "/eventID").or(text(event, "/id")).map_or_else(|| content_hash(detail).to_string(), str::to_owned);
+    let group = group.filter(|_| matches!(meaning, Meaning::User(Expect::Member(_))));
+    Heard::Change(Box::new(Change {
+        schema_version: SCHEMA_VERSION,
+        id,
+        pool,
+        subject,
+        cause: name.to_owned(),
+        occurred_at,
+        seen_at,
+        group,
+        profile: None,
+        attempt: 0,
+    }))
+}
+
+/// The table's meaning, corrected by what the record itself shows.
+fn record_meaning(detail: &Value, name: &str, names_user: bool) -> Meaning {
+    if text(detail, "/eventType") == Some("AwsServiceEvent") {
+        return meaning_of_page(name, names_user);
+    }
+    match meaning(name) {
+        Some(Meaning::Challenge) => match text(detail, "/requestParameters/challengeName") {
+            // PASSWORD_VERIFIER ends every SRP sign-in; a re-read for each would eat the UserList quota.
+            Some(challenge) if !is_hidden(challenge) && !CHANGING_CHALLENGES.contains(&challenge) => {
+                Meaning::Nothing(Nothing::SignIn)
+            }
+            _ => Meaning::Challenge,
+        },
+        Some(known) => known,
+        None if detail.get("readOnly") == Some(&Value::Bool(true)) => Meaning::Nothing(Nothing::Reads),
+        None => meaning_of_unknown(names_user),
+    }
+}
+
+fn subject_sub(detail: &Value) -> Option<Sub> {
+    let places =
+        ["/additionalEventData/sub", "/additionalEventData/requestParameters/sub/0", "/responseElements/userSub"];
+    places.iter().filter_map(|place| text(detail, place)).filter(|sub| !is_hidden(sub)).find_map(Sub::new)
+}
+
+fn pool(detail: &Value) -> PoolRef {
+    let places =
+        ["/requestParameters/userPoolId", "/additionalEventData/userPoolId", "/responseElements/userPool/id"];
+    let arn = ["/requestParameters/resourceArn"].iter().filter_map(|place| text(detail, place));
+    let arn = arn.filter_map(|arn| arn.rsplit_once(":userpool/").map(|(_, id)| id));
+    let id = places.iter().filter_map(|place| text(detail, place)).chain(arn).find(|id| !is_hidden(id));
+    let clients = ["/requestParameters/clientId", "/additionalEventData/requestParameters/client_id/0"];
+    let client = || clients.iter().filter_map(|place| text(detail, place)).find(|id| !is_hidden(id));
+    match (id, client()) {
+        (Some(id), _) => PoolRef::Id(id.to_owned()),
+        (None, Some(client)) => PoolRef::Client(client.to_owned()),
+        (None, None) => PoolRef::Any,
+    }
+}
+
+/// Name of the role whose session made the call.
+fn role(detail: &Value) -> Option<&str> {
+    let assumed = text(detail, "/userIdentity/arn").and_then(|arn| arn.split_once(":assumed-role/"));
+    let assumed = assumed.and_then(|(_, rest)| rest.split('/').next());
+    text(detail, "/userIdentity/sessionContext/sessionIssuer/userName").or(assumed)
+}
+
+/// A non-empty text at a JSON pointer. Empty means absent: service events have `"errorCode": ""` on success.
+fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
+    value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// AWS writes `HIDDEN_DUE_TO_SECURITY_REASONS`; its guide says `HIDDEN_FOR_SECURITY_REASONS`.
+fn is_hidden(text: &str) -> bool {
+    text.starts_with("HIDDEN_")
+}

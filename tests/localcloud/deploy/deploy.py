@@ -1,0 +1,229 @@
+"""Deploys infra/primary.yaml to the local cloud: the template that goes to AWS, through CloudFormation, with the
+binaries of this checkout. Run by the Python of `.local/venv/ministack` (boto3, PyYAML and the SAM translator are there).
+
+Invariant: never talks to anything but the given endpoints, and never reads the machine's AWS configuration.
+"""
+
+import argparse
+import concurrent.futures
+import io
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import zipfile
+
+import boto3
+import botocore.config
+import botocore.exceptions
+from samtranslator.yaml_helper import yaml_parse
+
+import overlay
+
+TEMPLATE = pathlib.Path(__file__).resolve().parents[3] / "infra" / "primary.yaml"
+# Binary name -> logical id in the template.
+FUNCTIONS = {
+    "post-confirmation": "PostConfirmation",
+    "post-authentication": "PostAuthentication",
+    "custom-message": "CustomMessage",
+    "admin-events": "AdminEvents",
+    "replicator": "Replicator",
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--endpoint", required=True, help="URL that everything goes through (the gateway)")
+    parser.add_argument("--ministack", help="the emulator's own URL; packages are uploaded there, past the gateway")
+    parser.add_argument("--bin-dir", type=pathlib.Path, help="folder with the five binaries")
+    parser.add_argument("--stack", default="twinpool")
+    parser.add_argument("--region", default="us-east-1")
+    parser.add_argument("--recovery-region", default="eu-west-1")
+    parser.add_argument("--pools", help="user pool ids, separated by commas")
+    parser.add_argument("--chain-post-confirmation", default="", metavar="ARN")
+    parser.add_argument("--chain-post-authentication", default="", metavar="ARN")
+    parser.add_argument("--chain-custom-message", default="", metavar="ARN")
+    parser.add_argument("--own-roles", default="")
+    parser.add_argument("--batching-window", type=int, default=1, metavar="SECONDS")
+    parser.add_argument("--max-receive-count", type=int, default=10)
+    parser.add_argument("--visibility-timeout", type=int, metavar="SECONDS", help="overlay: shorter than the template's")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="overlay: for every function")
+    parser.add_argument("--out", type=pathlib.Path, help="where the JSON goes (else stdout)")
+    parser.add_argument("--delete", action="store_true", help="delete the stack and what it retains")
+    args = parser.parse_args()
+    if not args.delete and (args.bin_dir is None or not args.pools):
+        parser.error("--bin-dir and --pools are needed to deploy")
+    for url in filter(None, (args.endpoint, args.ministack)):
+        # A typing error must not send this at a real account.
+        if urllib.parse.urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+            parser.error(f"{url} is not on this machine")
+    return args
+
+
+def client(service, endpoint, region):
+    """A client with made-up credentials: profiles and variables of the machine are not read."""
+    config = botocore.config.Config(
+        connect_timeout=5, read_timeout=60, retries={"max_attempts": 2}, s3={"addressing_style": "path"}
+    )
+    return boto3.session.Session(
+        aws_access_key_id="local", aws_secret_access_key="local", region_name=region
+    ).client(service, endpoint_url=endpoint, config=config)
+
+
+def package(binary):
+    """A Lambda package. Stored rather than deflated: only this machine reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        bootstrap = pathlib.Path(folder) / "bootstrap"
+        shutil.copyfile(binary, bootstrap)
+        # Debug information is most of a debug binary, and the emulator unpacks the package at every cold start.
+        # A script (a stand-in) or a machine without strip is fine too.
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-debug", bootstrap], check=False, stderr=subprocess.DEVNULL)
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o100755 << 16
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+            file.writestr(entry, bootstrap.read_bytes())
+        return archive.getvalue()
+
+
+def upload(args):
+    """Does what `aws cloudformation package` does, and returns where each package is."""
+    store = client("s3", args.ministack or args.endpoint, args.region)
+    bucket = f"{args.stack}-packages".lower()
+    try:
+        # us-east-1 is the one Region that refuses to be named.
+        location = {} if args.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": args.region}}
+        store.create_bucket(Bucket=bucket, **location)
+    except (store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
+        pass
+    # A key per deployment: CloudFormation updates a function only when its code's address changes.
+    stamp = time.time_ns()
+
+    def one(name):
+        key = f"{stamp}/{name}.zip"
+        store.put_object(Bucket=bucket, Key=key, Body=package(args.bin_dir / name))
+        return name, {"Bucket": bucket, "Key": key}
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        return dict(pool.map(one, FUNCTIONS))
+
+
+def deploy(args):
+    missing = [name for name in FUNCTIONS if not (args.bin_dir / name).is_file()]
+    if missing:
+        raise SystemExit(f"deploy: not in {args.bin_dir}: {', '.join(missing)} (make build)")
+    template = yaml_parse(TEMPLATE.read_text())
+    for name, location in upload(args).items():
+        template["Resources"][FUNCTIONS[name]]["Properties"]["CodeUri"] = location
+    parameters = {
+        "UserPoolIds": args.pools,
+        "RecoveryRegion": args.recovery_region,
+        "ChainPostConfirmation": args.chain_post_confirmation,
+        "ChainPostAuthentication": args.chain_post_authentication,
+        "ChainCustomMessage": args.chain_custom_message,
+        "OwnRoles": args.own_roles,
+        "ReplicatorBatchingWindowSeconds": str(args.batching_window),
+        "MaxReceiveCount": str(args.max_receive_count),
+    }
+    overlay.patch_template(template, parameters, dict(pair.split("=", 1) for pair in args.env))
+    outputs = put_stack(args, template, parameters)
+    functions = {name: outputs[f"{logical}Arn"] for name, logical in FUNCTIONS.items()}
+
+    database = client("dynamodb", args.endpoint, args.region)
+    recovery = client("dynamodb", args.endpoint, args.recovery_region)
+    table = outputs["TableName"]
+    overlay.replicate_table(database, recovery, table, args.recovery_region, template["Resources"]["Table"]["Properties"])
+    if args.visibility_timeout is not None:
+        client("sqs", args.endpoint, args.region).set_queue_attributes(
+            QueueUrl=outputs["QueueUrl"], Attributes={"VisibilityTimeout": str(args.visibility_timeout)}
+        )
+
+    compute = client("lambda", args.endpoint, args.region)
+    for name, arn in functions.items():
+        overlay.wait(name, lambda: compute.get_function(FunctionName=arn)["Configuration"]["State"] == "Active")
+    mapping = compute.list_event_source_mappings(FunctionName=functions["replicator"])["EventSourceMappings"][0]["UUID"]
+    overlay.wait("the event source mapping", lambda: compute.get_event_source_mapping(UUID=mapping)["State"] == "Enabled")
+    return {
+        "stack": args.stack,
+        "queue_url": outputs["QueueUrl"],
+        "dlq_url": outputs["DeadLetterQueueUrl"],
+        "table": table,
+        "regions": [args.region, args.recovery_region],
+        "functions": functions,
+        "event_source_mapping": mapping,
+    }
+
+
+def put_stack(args, template, parameters):
+    """Creates or updates the stack, waits, and returns its outputs; a failure names the resource and the reason."""
+    stacks = client("cloudformation", args.endpoint, args.region)
+    request = {
+        "StackName": args.stack,
+        "TemplateBody": json.dumps(template),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+    try:
+        stacks.create_stack(**request)
+    except stacks.exceptions.AlreadyExistsException:
+        stacks.update_stack(**request)
+    state = {}
+
+    def settled():
+        state.update(stacks.describe_stacks(StackName=args.stack)["Stacks"][0])
+        return not state["StackStatus"].endswith("_IN_PROGRESS")
+
+    overlay.wait("the stack", settled, seconds=60)
+    if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        for event in reversed(stacks.describe_stack_events(StackName=args.stack)["StackEvents"]):
+            if event["ResourceStatus"].endswith("_FAILED"):
+                print(f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}", file=sys.stderr)
+        raise SystemExit(f"deploy: {args.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")
+    return {output["OutputKey"]: output["OutputValue"] for output in state["Outputs"]}
+
+
+def delete(args):
+    """Deletes the stack, and the table that it retains on purpose."""
+    stacks = client("cloudformation", args.endpoint, args.region)
+    stacks.delete_stack(StackName=args.stack)
+
+    def gone():
+        try:
+            return stacks.describe_stacks(StackName=args.stack)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+        except botocore.exceptions.ClientError:
+            return True
+
+    overlay.wait("deletion of the stack", gone, seconds=60)
+    table = f"{args.stack}-backup"
+    for region in (args.recovery_region, args.region):
+        database = client("dynamodb", args.endpoint, region)
+        try:
+            database.update_table(TableName=table, DeletionProtectionEnabled=False)
+            database.delete_table(TableName=table)
+        except database.exceptions.ResourceNotFoundException:
+            pass
+
+
+def main():
+    args = arguments()
+    started = time.monotonic()
+    if args.delete:
+        delete(args)
+        print(f"deploy: {args.stack} deleted", file=sys.stderr)
+        return
+    result = json.dumps(deploy(args), indent=2)
+    if args.out:
+        args.out.write_text(result + "\n")
+    else:
+        print(result)
+    print(f"deploy: {args.stack} is up after {time.monotonic() - started:.1f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

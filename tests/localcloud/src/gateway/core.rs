@@ -1,0 +1,63 @@
+//! What the gateway needs of the Cognito core, and the core's answer to it.
+//!
+//! Invariant: the gateway reaches the state of the pools through this trait alone, so that its tests can script the answers.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::identity::ACCOUNT;
+use crate::pools::{Buckets, Call, Cloud, Outcome, TokenSigner, quota_category};
+
+/// The user pools of one account.
+pub trait UserPools: Send {
+    /// Carry out one call.
+    fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome;
+    /// Whether the quota of the operation's category still has room.
+    fn admit(&mut self, region: &str, operation: &str, now_millis: i64) -> bool;
+    /// Replace the default rates (requests a second by category); the buckets start full.
+    fn set_rates(&mut self, overrides: &BTreeMap<String, u32>);
+    /// The public keys that the tokens verify with.
+    fn jwks(&self) -> Value;
+}
+
+/// The real core with its quota buckets, which AWS keeps per account and Region.
+#[derive(Debug)]
+pub struct Core {
+    cloud: Cloud,
+    jwks: Value,
+    overrides: BTreeMap<String, u32>,
+    buckets: BTreeMap<String, Buckets>,
+}
+
+impl Core {
+    /// An empty account.
+    #[must_use]
+    pub fn new(seed: u64, tokens: TokenSigner) -> Self {
+        let jwks = tokens.jwks();
+        Self { cloud: Cloud::new(ACCOUNT, seed, tokens), jwks, overrides: BTreeMap::new(), buckets: BTreeMap::new() }
+    }
+}
+
+impl UserPools for Core {
+    fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
+        self.cloud.apply(call, now_millis)
+    }
+
+    fn admit(&mut self, region: &str, operation: &str, now_millis: i64) -> bool {
+        let Some(category) = quota_category(operation) else { return true };
+        if !self.buckets.contains_key(region) {
+            self.buckets.insert(region.to_owned(), Buckets::new(&self.overrides));
+        }
+        self.buckets.get_mut(region).is_none_or(|buckets| buckets.take(category, now_millis))
+    }
+
+    fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
+        self.overrides = overrides.clone();
+        self.buckets.clear();
+    }
+
+    fn jwks(&self) -> Value {
+        self.jwks.clone()
+    }
+}
