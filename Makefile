@@ -37,7 +37,7 @@ test: build ## run every test
 	@if cargo nextest --version >/dev/null 2>&1; then \
 	  set -x; cargo nextest run --workspace --locked --no-tests fail; \
 	else \
-	  count=$$(cargo test --workspace --all-targets --locked -- --list 2>/dev/null | grep -c ': test$$'); \
+	  count=$$(cargo test --workspace --lib --bins --tests --locked -- --list 2>/dev/null | grep -c ': test$$'); \
 	  if [ "$$count" -eq 0 ]; then echo 'make test: no tests were found' >&2; exit 1; fi; \
 	  set -x; cargo test --workspace --lib --bins --tests --locked; \
 	fi

@@ -62,7 +62,10 @@ mod tests {
     #[test]
     fn hash_is_sha_256_in_hex() {
         let empty = ContentHash::of_bytes(b"");
-        assert_eq!(empty.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            empty.to_string(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(format!("{empty:?}"), empty.to_string());
         assert_eq!(empty.first_hex_digit(), 'e');
     }

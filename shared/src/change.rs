@@ -144,7 +144,10 @@ impl Change {
     /// This change, put back once more.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self { attempt: self.attempt.saturating_add(1), ..self.clone() }
+        Self {
+            attempt: self.attempt.saturating_add(1),
+            ..self.clone()
+        }
     }
 
     /// What the change means. A cause that the table does not know is a re-read.
@@ -175,7 +178,13 @@ impl Change {
         if self.is_sign_in() {
             evidence.push(Evidence::SignedIn { at: self.occurred_at });
         }
-        evidence.into_iter().map(|evidence| Observation { source: self.cause.clone(), evidence }).collect()
+        evidence
+            .into_iter()
+            .map(|evidence| Observation {
+                source: self.cause.clone(),
+                evidence,
+            })
+            .collect()
     }
 
     /// Whether the user certainly signed in.
@@ -198,7 +207,10 @@ impl Change {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's skip_serializing_if hands over a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's skip_serializing_if hands over a reference"
+)]
 fn is_zero(attempt: &u32) -> bool {
     *attempt == 0
 }

@@ -76,12 +76,20 @@ impl ErrorKind {
             Self::Throttled => "wait, or raise the quota; the message is tried again by itself",
             Self::Unavailable => "check the service's health in this Region; the message is tried again by itself",
             Self::Contended => "nothing to do unless it persists: lower the replicator's concurrency then",
-            Self::Denied => "grant the named permission to the function's role (and to the key), then redrive the dead-letter queue",
-            Self::NotFound => "correct the named variable, or restore what it points to, then redrive the dead-letter queue",
+            Self::Denied => {
+                "grant the named permission to the function's role (and to the key), then redrive the dead-letter queue"
+            }
+            Self::NotFound => {
+                "correct the named variable, or restore what it points to, then redrive the dead-letter queue"
+            }
             Self::BadSetting => "correct the named environment variable and deploy again",
-            Self::Unreadable => "find out who writes to the queue; if it is Twinpool, keep the message and report a bug",
+            Self::Unreadable => {
+                "find out who writes to the queue; if it is Twinpool, keep the message and report a bug"
+            }
             Self::Newer => "deploy the newer version of the replicator; the message waits in the queue",
-            Self::OtherPool => "add the pool to TWINPOOL_POOLS or detach the trigger, then redrive the dead-letter queue",
+            Self::OtherPool => {
+                "add the pool to TWINPOOL_POOLS or detach the trigger, then redrive the dead-letter queue"
+            }
             Self::Rejected => "report a bug with the error code; a redrive after the fix applies the change",
         }
     }
@@ -99,7 +107,10 @@ pub struct Error {
 impl Error {
     /// An error of `kind`.
     pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into() }
+        Self {
+            kind,
+            what: what.into(),
+        }
     }
 
     /// What to do next.
@@ -172,14 +183,39 @@ mod tests {
     #[test]
     fn codes_map_to_kinds_and_kinds_to_directives() {
         for (code, status, kind, directive) in [
-            ("TooManyRequestsException", Some(400), ErrorKind::Throttled, Directive::RetryLater),
-            ("ProvisionedThroughputExceededException", Some(400), ErrorKind::Throttled, Directive::RetryLater),
+            (
+                "TooManyRequestsException",
+                Some(400),
+                ErrorKind::Throttled,
+                Directive::RetryLater,
+            ),
+            (
+                "ProvisionedThroughputExceededException",
+                Some(400),
+                ErrorKind::Throttled,
+                Directive::RetryLater,
+            ),
             ("Anything", Some(429), ErrorKind::Throttled, Directive::RetryLater),
-            ("InternalServerError", Some(500), ErrorKind::Unavailable, Directive::RetryLater),
+            (
+                "InternalServerError",
+                Some(500),
+                ErrorKind::Unavailable,
+                Directive::RetryLater,
+            ),
             ("", None, ErrorKind::Unavailable, Directive::RetryLater),
-            ("ConditionalCheckFailedException", Some(400), ErrorKind::Contended, Directive::RetryLater),
+            (
+                "ConditionalCheckFailedException",
+                Some(400),
+                ErrorKind::Contended,
+                Directive::RetryLater,
+            ),
             ("AccessDeniedException", Some(400), ErrorKind::Denied, Directive::Stop),
-            ("ResourceNotFoundException", Some(400), ErrorKind::NotFound, Directive::Stop),
+            (
+                "ResourceNotFoundException",
+                Some(400),
+                ErrorKind::NotFound,
+                Directive::Stop,
+            ),
             ("ValidationException", Some(400), ErrorKind::Rejected, Directive::Park),
         ] {
             assert_eq!(kind_of_code(code, status), kind, "{code}");
@@ -196,6 +232,9 @@ mod tests {
         let error = Error::new(ErrorKind::Denied, "dynamodb:PutItem on the table");
         assert_eq!(error.directive(), Directive::Stop);
         let text = error.to_string();
-        assert!(text.starts_with("dynamodb:PutItem on the table (denied); grant the named permission"), "{text}");
+        assert!(
+            text.starts_with("dynamodb:PutItem on the table (denied); grant the named permission"),
+            "{text}"
+        );
     }
 }

@@ -49,7 +49,12 @@ impl GroupRecord {
     /// A record that knows nothing yet.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), settings: None, alive_at: None, deleted: None }
+        Self {
+            name: name.into(),
+            settings: None,
+            alive_at: None,
+            deleted: None,
+        }
     }
 
     /// Whether the group exists.
@@ -95,7 +100,12 @@ mod tests {
             modified: at(millis),
         };
         let mut group = GroupRecord::new("g");
-        group.settings = Some(Facet { as_of: at(millis), observed_at: at(millis), source: "CreateGroup".into(), data });
+        group.settings = Some(Facet {
+            as_of: at(millis),
+            observed_at: at(millis),
+            source: "CreateGroup".into(),
+            data,
+        });
         group
     }
 
@@ -103,7 +113,10 @@ mod tests {
     fn a_membership_older_than_the_group_does_not_count() {
         let group = created(10_500);
         assert!(!group.counts(at(9_999)));
-        assert!(group.counts(at(10_000)), "same second: CloudTrail cannot tell, the membership stands");
+        assert!(
+            group.counts(at(10_000)),
+            "same second: CloudTrail cannot tell, the membership stands"
+        );
         assert!(GroupRecord::new("g").counts(at(0)), "a group not read yet hides nobody");
     }
 
@@ -111,7 +124,10 @@ mod tests {
     fn a_deleted_group_counts_for_nobody_until_it_is_seen_again() {
         let mut group = created(10_500);
         let alive = group.content_hash();
-        group.deleted = Some(Tombstone { at: at(20_999), cause: "DeleteGroup".into() });
+        group.deleted = Some(Tombstone {
+            at: at(20_999),
+            cause: "DeleteGroup".into(),
+        });
         assert!(!group.is_alive());
         assert!(!group.counts(at(30_000)));
         assert_ne!(group.content_hash(), alive);

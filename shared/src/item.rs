@@ -32,7 +32,12 @@ pub struct Key {
 /// the first hexadecimal digit of its SHA-256. 256 partitions a pool, and one `sub ^= "s"` walk covers exactly 16 of them.
 #[must_use]
 pub fn user_partition(pool: &str, sub: &Sub) -> String {
-    let first = sub.as_str().chars().next().map(|c| c.to_ascii_lowercase()).filter(char::is_ascii_hexdigit);
+    let first = sub
+        .as_str()
+        .chars()
+        .next()
+        .map(|c| c.to_ascii_lowercase())
+        .filter(char::is_ascii_hexdigit);
     let spread = ContentHash::of_bytes(sub.as_str().as_bytes()).first_hex_digit();
     format!("{pool}#{}{spread}", first.unwrap_or('_'))
 }
@@ -40,25 +45,37 @@ pub fn user_partition(pool: &str, sub: &Sub) -> String {
 /// Key of a user's current item.
 #[must_use]
 pub fn user_key(pool: &str, sub: &Sub) -> Key {
-    Key { pk: user_partition(pool, sub), sk: format!("user#{sub}") }
+    Key {
+        pk: user_partition(pool, sub),
+        sk: format!("user#{sub}"),
+    }
 }
 
 /// Key of a superseded version. Idempotent: writing the same version twice writes the same item.
 #[must_use]
 pub fn user_version_key(pool: &str, sub: &Sub, version: u64) -> Key {
-    Key { pk: user_partition(pool, sub), sk: format!("user#{sub}#v{version:010}") }
+    Key {
+        pk: user_partition(pool, sub),
+        sk: format!("user#{sub}#v{version:010}"),
+    }
 }
 
 /// Key of a group.
 #[must_use]
 pub fn group_key(pool: &str, name: &str) -> Key {
-    Key { pk: format!("{pool}#meta"), sk: format!("group#{name}") }
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: format!("group#{name}"),
+    }
 }
 
 /// Key of a part of the configuration.
 #[must_use]
 pub fn part_key(pool: &str, part: Part) -> Key {
-    Key { pk: format!("{pool}#meta"), sk: format!("config#{}", part.as_str()) }
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: format!("config#{}", part.as_str()),
+    }
 }
 
 /// A user's item, current or superseded.
@@ -99,10 +116,18 @@ pub struct UserItem {
 impl UserItem {
     /// The current item of `record`.
     #[must_use]
-    pub fn current(pool: &str, version: u64, record: UserRecord, written_at: Timestamp, retention_seconds: i64) -> Self {
+    pub fn current(
+        pool: &str,
+        version: u64,
+        record: UserRecord,
+        written_at: Timestamp,
+        retention_seconds: i64,
+    ) -> Self {
         let alive = record.is_alive();
         let index = |value: Option<&Personal>| {
-            value.filter(|value| alive && !value.expose().is_empty()).map(|value| index_key(pool, value.expose()))
+            value
+                .filter(|value| alive && !value.expose().is_empty())
+                .map(|value| index_key(pool, value.expose()))
         };
         let attribute = |name: &str| index(record.attributes.as_ref().and_then(|facet| facet.data.values.get(name)));
         Self {
@@ -198,13 +223,22 @@ mod tests {
 
     fn record() -> UserRecord {
         let mut record = UserRecord::new(sub("0f1e"));
-        let values = [("email", "Ann@Example.com"), ("phone_number", "+31612345678"), ("preferred_username", "")];
-        let values: BTreeMap<_, _> = values.map(|(name, value)| (name.to_owned(), Personal::new(value))).into();
+        let values = [
+            ("email", "Ann@Example.com"),
+            ("phone_number", "+31612345678"),
+            ("preferred_username", ""),
+        ];
+        let values: BTreeMap<_, _> = values
+            .map(|(name, value)| (name.to_owned(), Personal::new(value)))
+            .into();
         record.attributes = Some(Facet {
             as_of: EPOCH,
             observed_at: EPOCH,
             source: "x".into(),
-            data: Attributes { username: Personal::new("Ann"), values },
+            data: Attributes {
+                username: Personal::new("Ann"),
+                values,
+            },
         });
         record
     }
@@ -213,11 +247,23 @@ mod tests {
     fn keys() {
         // echo -n 0f1e | sha256sum  -> 9..., echo -n Gx | sha256sum -> b...
         let spread = ContentHash::of_bytes(b"0f1e").first_hex_digit();
-        assert_eq!(user_key("p", &sub("0f1e")), Key { pk: format!("p#0{spread}"), sk: "user#0f1e".into() });
+        assert_eq!(
+            user_key("p", &sub("0f1e")),
+            Key {
+                pk: format!("p#0{spread}"),
+                sk: "user#0f1e".into()
+            }
+        );
         assert_eq!(user_version_key("p", &sub("0f1e"), 7).sk, "user#0f1e#v0000000007");
         assert!(user_partition("p", &sub("Gx")).starts_with("p#_"));
         assert!(user_partition("p", &sub("Ax")).starts_with("p#a"));
-        assert_eq!(group_key("p", "g"), Key { pk: "p#meta".into(), sk: "group#g".into() });
+        assert_eq!(
+            group_key("p", "g"),
+            Key {
+                pk: "p#meta".into(),
+                sk: "group#g".into()
+            }
+        );
         assert_eq!(part_key("p", Part::UiCustomization).sk, "config#ui-customization");
     }
 
@@ -231,13 +277,22 @@ mod tests {
         assert_eq!(item.expires_at, None);
 
         let old = item.superseded(Timestamp::from_millis(5_000), 100);
-        assert_eq!((old.expires_at, &old.gsi_username, &old.gsi_email, &old.gsi_phone), (Some(105), &None, &None, &None));
+        assert_eq!(
+            (old.expires_at, &old.gsi_username, &old.gsi_email, &old.gsi_phone),
+            (Some(105), &None, &None, &None)
+        );
         assert_eq!((old.version, old.key.sk.as_str()), (3, "user#0f1e#v0000000003"));
 
         let mut dead = record();
-        dead.deleted = Some(Tombstone { at: EPOCH, cause: "DeleteUser".into() });
+        dead.deleted = Some(Tombstone {
+            at: EPOCH,
+            cause: "DeleteUser".into(),
+        });
         let item = UserItem::current("p", 4, dead, EPOCH, 100);
-        assert_eq!((item.expires_at, &item.gsi_username, &item.gsi_email), (Some(100), &None, &None));
+        assert_eq!(
+            (item.expires_at, &item.gsi_username, &item.gsi_email),
+            (Some(100), &None, &None)
+        );
     }
 
     #[test]

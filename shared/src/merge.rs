@@ -29,7 +29,12 @@ pub enum Decision<R> {
 pub fn absorb(record: &mut UserRecord, observation: &Observation) {
     let source = observation.source.as_str();
     match &observation.evidence {
-        Evidence::Carried { attributes, status, weight, received_at } => {
+        Evidence::Carried {
+            attributes,
+            status,
+            weight,
+            received_at,
+        } => {
             let as_of = carried_as_of(*weight, *received_at);
             join_facet(&mut record.attributes, as_of, *received_at, source, attributes);
             if let Some(status) = status {
@@ -44,10 +49,18 @@ pub fn absorb(record: &mut UserRecord, observation: &Observation) {
             join_max(&mut record.alive_at, alive_at(as_of, *read_at));
         }
         Evidence::Gone { announced_at } => bury(&mut record.deleted, *announced_at, source),
-        Evidence::Groups { groups, announced_at, read_at } => {
+        Evidence::Groups {
+            groups,
+            announced_at,
+            read_at,
+        } => {
             join_facet(&mut record.groups, *announced_at, *read_at, source, groups);
         }
-        Evidence::Factors { factors, announced_at, read_at } => {
+        Evidence::Factors {
+            factors,
+            announced_at,
+            read_at,
+        } => {
             join_facet(&mut record.factors, *announced_at, *read_at, source, factors);
         }
         Evidence::FactorsChanged { announced_at } => join_max(&mut record.factors_due, *announced_at),
@@ -97,7 +110,11 @@ pub fn decide(stored: Option<&UserRecord>, after: UserRecord) -> Decision<UserRe
             || before.deleted != after.deleted
             || before.is_alive() != after.is_alive()
     });
-    if says_more { Decision::Write(after) } else { Decision::Unchanged }
+    if says_more {
+        Decision::Write(after)
+    } else {
+        Decision::Unchanged
+    }
 }
 
 /// [`decide`] for groups.
@@ -108,7 +125,11 @@ pub fn decide_group(stored: Option<&GroupRecord>, after: GroupRecord) -> Decisio
             || before.deleted != after.deleted
             || before.is_alive() != after.is_alive()
     });
-    if says_more { Decision::Write(after) } else { Decision::Unchanged }
+    if says_more {
+        Decision::Write(after)
+    } else {
+        Decision::Unchanged
+    }
 }
 
 fn facet_differs<T: PartialEq>(before: &Option<Facet<T>>, after: &Option<Facet<T>>) -> bool {
@@ -138,7 +159,12 @@ fn join_facet<T: Clone + PartialEq + Serialize>(
         }) == std::cmp::Ordering::Greater
     });
     if wins {
-        *slot = Some(Facet { as_of, observed_at, source: source.to_owned(), data: data.clone() });
+        *slot = Some(Facet {
+            as_of,
+            observed_at,
+            source: source.to_owned(),
+            data: data.clone(),
+        });
     }
 }
 
@@ -150,5 +176,11 @@ fn join_max<T: Ord>(slot: &mut Option<T>, value: T) {
 
 /// A deletion happened no later than at the end of the second that CloudTrail names.
 fn bury(slot: &mut Option<Tombstone>, announced_at: Timestamp, cause: &str) {
-    join_max(slot, Tombstone { at: announced_at.second_end(), cause: cause.to_owned() });
+    join_max(
+        slot,
+        Tombstone {
+            at: announced_at.second_end(),
+            cause: cause.to_owned(),
+        },
+    );
 }

@@ -47,7 +47,10 @@ pub const CHANGES_PARKED: Metric = count("ChangesParked");
 /// Messages given back to the queue after an error.
 pub const CHANGES_GIVEN_BACK: Metric = count("ChangesGivenBack");
 /// From the event to the committed write.
-pub const REPLICATION_LAG: Metric = Metric { name: "ReplicationLag", unit: "Milliseconds" };
+pub const REPLICATION_LAG: Metric = Metric {
+    name: "ReplicationLag",
+    unit: "Milliseconds",
+};
 /// ListUsers calls of the replicator.
 pub const USER_READS: Metric = count("UserReads");
 /// AdminGetUser calls of the replicator, all for users who were active in the month anyway.
@@ -80,17 +83,28 @@ pub fn lines(function: &str, at: Timestamp, values: &[(Metric, Vec<f64>)]) -> Ve
     (0..longest.div_ceil(VALUES_MAX))
         .map(|part| {
             let slice = |values: &Vec<f64>| -> Vec<f64> {
-                values.iter().skip(part * VALUES_MAX).take(VALUES_MAX).copied().collect()
+                values
+                    .iter()
+                    .skip(part * VALUES_MAX)
+                    .take(VALUES_MAX)
+                    .copied()
+                    .collect()
             };
-            let here: Vec<(Metric, Vec<f64>)> =
-                values.iter().map(|(metric, values)| (*metric, slice(values))).filter(|(_, v)| !v.is_empty()).collect();
+            let here: Vec<(Metric, Vec<f64>)> = values
+                .iter()
+                .map(|(metric, values)| (*metric, slice(values)))
+                .filter(|(_, v)| !v.is_empty())
+                .collect();
             line(function, at, &here)
         })
         .collect()
 }
 
 fn line(function: &str, at: Timestamp, values: &[(Metric, Vec<f64>)]) -> String {
-    let definitions: Vec<Value> = values.iter().map(|(m, _)| json!({"Name": m.name, "Unit": m.unit})).collect();
+    let definitions: Vec<Value> = values
+        .iter()
+        .map(|(m, _)| json!({"Name": m.name, "Unit": m.unit}))
+        .collect();
     let mut root = Map::new();
     root.insert(
         "_aws".to_owned(),
@@ -101,7 +115,14 @@ fn line(function: &str, at: Timestamp, values: &[(Metric, Vec<f64>)]) -> String 
     );
     root.insert("Function".to_owned(), json!(function));
     for (metric, values) in values {
-        root.insert(metric.name.to_owned(), if let [one] = values.as_slice() { json!(one) } else { json!(values) });
+        root.insert(
+            metric.name.to_owned(),
+            if let [one] = values.as_slice() {
+                json!(one)
+            } else {
+                json!(values)
+            },
+        );
     }
     Value::Object(root).to_string()
 }
@@ -115,7 +136,11 @@ mod tests {
         let lines = lines(
             "replicator",
             Timestamp::from_millis(1_700_000_000_123),
-            &[(CHANGES_APPLIED, vec![2.0]), (REPLICATION_LAG, vec![10.0, 20.5]), (STALE_RETRIED, vec![])],
+            &[
+                (CHANGES_APPLIED, vec![2.0]),
+                (REPLICATION_LAG, vec![10.0, 20.5]),
+                (STALE_RETRIED, vec![]),
+            ],
         );
         assert_eq!(lines.len(), 1);
         let line: Value = serde_json::from_str(&lines[0]).unwrap();
@@ -136,8 +161,17 @@ mod tests {
     #[test]
     fn over_a_hundred_values_take_more_lines_and_none_takes_none() {
         let many: Vec<f64> = (0..250).map(f64::from).collect();
-        let lines = lines("f", crate::time::EPOCH, &[(REPLICATION_LAG, many), (CHANGES_APPLIED, vec![250.0])]);
-        let lags = |line: &String| serde_json::from_str::<Value>(line).unwrap()["ReplicationLag"].as_array().unwrap().len();
+        let lines = lines(
+            "f",
+            crate::time::EPOCH,
+            &[(REPLICATION_LAG, many), (CHANGES_APPLIED, vec![250.0])],
+        );
+        let lags = |line: &String| {
+            serde_json::from_str::<Value>(line).unwrap()["ReplicationLag"]
+                .as_array()
+                .unwrap()
+                .len()
+        };
         assert_eq!(lines.iter().map(lags).collect::<Vec<_>>(), [100, 100, 50]);
         assert_eq!(lines.iter().filter(|line| line.contains("ChangesApplied")).count(), 1);
         assert!(super::lines("f", crate::time::EPOCH, &[]).is_empty());

@@ -148,13 +148,22 @@ mod tests {
         assert_eq!(carried_as_of(Weight::News, received), at("2026-11-23T10:00:02.250Z"));
         assert_eq!(carried_as_of(Weight::Evidence, received), at("2026-11-23T00:00:00Z"));
         let just_after_midnight = at("2026-11-23T00:00:02Z");
-        assert_eq!(carried_as_of(Weight::Evidence, just_after_midnight), at("2026-11-22T00:00:00Z"));
+        assert_eq!(
+            carried_as_of(Weight::Evidence, just_after_midnight),
+            at("2026-11-22T00:00:00Z")
+        );
     }
 
     #[test]
     fn a_read_proves_existence_up_to_a_window_ago() {
         let read_at = at("2026-11-23T10:01:00Z");
-        assert_eq!(alive_at(at("2020-01-01T00:00:00Z"), read_at), at("2026-11-23T10:00:00Z"));
-        assert_eq!(alive_at(at("2026-11-23T10:00:59Z"), read_at), at("2026-11-23T10:00:59Z"));
+        assert_eq!(
+            alive_at(at("2020-01-01T00:00:00Z"), read_at),
+            at("2026-11-23T10:00:00Z")
+        );
+        assert_eq!(
+            alive_at(at("2026-11-23T10:00:59Z"), read_at),
+            at("2026-11-23T10:00:59Z")
+        );
     }
 }

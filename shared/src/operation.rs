@@ -207,13 +207,24 @@ pub const OPERATIONS: &[(&str, Meaning)] = &[
 
 /// Managed-login and OIDC endpoints that CloudTrail records as service events and that change no profile. Federated sign-ins
 /// may map new attributes; the post-authentication trigger carries them.
-pub const SIGN_IN_PAGES: &[&str] =
-    &["Login_POST", "Logout_POST", "Token_POST", "OAuth2_Token_POST", "Authorize_POST", "Revoke_POST", "UserInfo_POST"];
+pub const SIGN_IN_PAGES: &[&str] = &[
+    "Login_POST",
+    "Logout_POST",
+    "Token_POST",
+    "OAuth2_Token_POST",
+    "Authorize_POST",
+    "Revoke_POST",
+    "UserInfo_POST",
+];
 
 /// What `name` means, or `None` when the table has no such operation.
 #[must_use]
 pub fn meaning(name: &str) -> Option<Meaning> {
-    OPERATIONS.binary_search_by(|(operation, _)| (*operation).cmp(name)).ok().and_then(|at| OPERATIONS.get(at)).map(|row| row.1)
+    OPERATIONS
+        .binary_search_by(|(operation, _)| (*operation).cmp(name))
+        .ok()
+        .and_then(|at| OPERATIONS.get(at))
+        .map(|row| row.1)
 }
 
 /// What a mutating call means that this version does not know: re-read the user it names, else have the reconciler walk.
@@ -254,7 +265,12 @@ mod tests {
         for (name, meaning) in OPERATIONS {
             let core = name.strip_prefix("Admin").unwrap_or(name);
             let reads = ["Get", "List", "Describe"].iter().any(|verb| core.starts_with(verb));
-            let starts = ["GetUserAttributeVerificationCode", "GetClientToken", "GetDerivedToken", "GetTokensFromRefreshToken"];
+            let starts = [
+                "GetUserAttributeVerificationCode",
+                "GetClientToken",
+                "GetDerivedToken",
+                "GetTokensFromRefreshToken",
+            ];
             assert_eq!(*meaning == No(Reads), reads && !starts.contains(name), "{name}");
         }
     }

@@ -57,7 +57,9 @@ impl TriggerSettings {
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
         Ok(Self {
             queue_url: url(lookup, "TWINPOOL_QUEUE_URL")?,
-            chain_to: optional(lookup, "TWINPOOL_CHAIN_TO").map(|arn| function_arn("TWINPOOL_CHAIN_TO", arn)).transpose()?,
+            chain_to: optional(lookup, "TWINPOOL_CHAIN_TO")
+                .map(|arn| function_arn("TWINPOOL_CHAIN_TO", arn))
+                .transpose()?,
         })
     }
 }
@@ -83,7 +85,12 @@ impl ReplicatorSettings {
     /// `BadSetting` that names the variable.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
         let days = number(lookup, "TWINPOOL_RETENTION_DAYS", RETENTION_DAYS_DEFAULT, 1..=3_650)?;
-        let receives = number(lookup, "TWINPOOL_MAX_RECEIVES", i64::from(RECEIVES_MAX_DEFAULT), 1..=1_000)?;
+        let receives = number(
+            lookup,
+            "TWINPOOL_MAX_RECEIVES",
+            i64::from(RECEIVES_MAX_DEFAULT),
+            1..=1_000,
+        )?;
         Ok(Self {
             queue_url: url(lookup, "TWINPOOL_QUEUE_URL")?,
             dead_letter_queue_url: url(lookup, "TWINPOOL_DLQ_URL")?,
@@ -100,7 +107,9 @@ fn bad(name: &str, fix: &str) -> Error {
 }
 
 fn optional(lookup: Lookup<'_>, name: &str) -> Option<String> {
-    lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    lookup(name)
+        .map(|value| value.trim().to_owned())
+        .filter(|value| !value.is_empty())
 }
 
 fn required(lookup: Lookup<'_>, name: &str) -> Result<String, Error> {
@@ -111,8 +120,15 @@ fn url(lookup: Lookup<'_>, name: &str) -> Result<String, Error> {
     let url = required(lookup, name)?;
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     // Host, account and queue name.
-    let queue = rest.filter(|rest| rest.split('/').filter(|part| !part.is_empty()).count() >= 2 && !rest.contains(char::is_whitespace));
-    queue.map(|_| url.clone()).ok_or_else(|| bad(name, "is not a queue URL such as https://sqs.us-east-1.amazonaws.com/111122223333/changes"))
+    let queue = rest.filter(|rest| {
+        rest.split('/').filter(|part| !part.is_empty()).count() >= 2 && !rest.contains(char::is_whitespace)
+    });
+    queue.map(|_| url.clone()).ok_or_else(|| {
+        bad(
+            name,
+            "is not a queue URL such as https://sqs.us-east-1.amazonaws.com/111122223333/changes",
+        )
+    })
 }
 
 fn table(lookup: Lookup<'_>) -> Result<String, Error> {
@@ -121,7 +137,11 @@ fn table(lookup: Lookup<'_>) -> Result<String, Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let bare = table.len() >= 3 && table.len() <= 255 && table.chars().all(plain);
     let arn = table.starts_with("arn:") && table.contains(":dynamodb:") && table.contains(":table/");
-    if bare || arn { Ok(table) } else { Err(bad(name, "is not the name or ARN of a DynamoDB table")) }
+    if bare || arn {
+        Ok(table)
+    } else {
+        Err(bad(name, "is not the name or ARN of a DynamoDB table"))
+    }
 }
 
 fn function_arn(name: &str, arn: String) -> Result<String, Error> {
@@ -132,7 +152,10 @@ fn function_arn(name: &str, arn: String) -> Result<String, Error> {
     if good && short {
         Ok(arn)
     } else {
-        Err(bad(name, "is not a function ARN such as arn:aws:lambda:us-east-1:111122223333:function:name"))
+        Err(bad(
+            name,
+            "is not a function ARN such as arn:aws:lambda:us-east-1:111122223333:function:name",
+        ))
     }
 }
 
@@ -148,7 +171,10 @@ fn pools(lookup: Lookup<'_>) -> Result<Vec<String>, Error> {
             region.split('-').count() >= 3 && !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
         });
         if !good {
-            return Err(bad(name, &format!("has {pool:?}, which is not a pool id such as us-east-1_EXAMPLE")));
+            return Err(bad(
+                name,
+                &format!("has {pool:?}, which is not a pool id such as us-east-1_EXAMPLE"),
+            ));
         }
     }
     Ok(pools)
@@ -156,38 +182,81 @@ fn pools(lookup: Lookup<'_>) -> Result<Vec<String>, Error> {
 
 fn list(lookup: Lookup<'_>, name: &str) -> Vec<String> {
     let value = optional(lookup, name).unwrap_or_default();
-    value.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    value
+        .split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 fn number(lookup: Lookup<'_>, name: &str, default: i64, range: std::ops::RangeInclusive<i64>) -> Result<i64, Error> {
-    let Some(value) = optional(lookup, name) else { return Ok(default) };
+    let Some(value) = optional(lookup, name) else {
+        return Ok(default);
+    };
     let number = value.parse::<i64>().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| bad(name, &format!("is not a whole number from {} to {}", range.start(), range.end())))
+    number.ok_or_else(|| {
+        bad(
+            name,
+            &format!("is not a whole number from {} to {}", range.start(), range.end()),
+        )
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const QUEUE: (&str, &str) = ("TWINPOOL_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/111122223333/changes");
+    const QUEUE: (&str, &str) = (
+        "TWINPOOL_QUEUE_URL",
+        "https://sqs.us-east-1.amazonaws.com/111122223333/changes",
+    );
 
     fn with<T>(pairs: &[(&str, &str)], load: impl Fn(Lookup<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        load(&|name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        load(&|name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
     fn a_trigger_needs_its_queue_and_checks_its_chain() {
         let arn = "arn:aws:lambda:us-east-1:111122223333:function:welcome:live";
         let settings = with(&[QUEUE, ("TWINPOOL_CHAIN_TO", arn)], TriggerSettings::load).unwrap();
-        assert_eq!((settings.queue_url.as_str(), settings.chain_to.as_deref()), (QUEUE.1, Some(arn)));
-        assert_eq!(with(&[QUEUE, ("TWINPOOL_CHAIN_TO", " ")], TriggerSettings::load).unwrap().chain_to, None);
+        assert_eq!(
+            (settings.queue_url.as_str(), settings.chain_to.as_deref()),
+            (QUEUE.1, Some(arn))
+        );
+        assert_eq!(
+            with(&[QUEUE, ("TWINPOOL_CHAIN_TO", " ")], TriggerSettings::load)
+                .unwrap()
+                .chain_to,
+            None
+        );
         for (pairs, variable) in [
             (vec![], "TWINPOOL_QUEUE_URL is not set"),
-            (vec![("TWINPOOL_QUEUE_URL", "changes")], "TWINPOOL_QUEUE_URL is not a queue URL"),
-            (vec![("TWINPOOL_QUEUE_URL", "https://host")], "TWINPOOL_QUEUE_URL is not a queue URL"),
-            (vec![QUEUE, ("TWINPOOL_CHAIN_TO", "welcome")], "TWINPOOL_CHAIN_TO is not a function ARN"),
-            (vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:lambda:us-east-1:11:function:")], "TWINPOOL_CHAIN_TO is not"),
-            (vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:sqs:us-east-1:11:function:x")], "TWINPOOL_CHAIN_TO is not"),
+            (
+                vec![("TWINPOOL_QUEUE_URL", "changes")],
+                "TWINPOOL_QUEUE_URL is not a queue URL",
+            ),
+            (
+                vec![("TWINPOOL_QUEUE_URL", "https://host")],
+                "TWINPOOL_QUEUE_URL is not a queue URL",
+            ),
+            (
+                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "welcome")],
+                "TWINPOOL_CHAIN_TO is not a function ARN",
+            ),
+            (
+                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:lambda:us-east-1:11:function:")],
+                "TWINPOOL_CHAIN_TO is not",
+            ),
+            (
+                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:sqs:us-east-1:11:function:x")],
+                "TWINPOOL_CHAIN_TO is not",
+            ),
         ] {
             let error = with(&pairs, TriggerSettings::load).unwrap_err();
             assert!(error.what.starts_with(variable), "{error}");
@@ -197,18 +266,30 @@ mod tests {
 
     #[test]
     fn the_listener_needs_pools() {
-        let pairs = [QUEUE, ("TWINPOOL_POOLS", "us-east-1_A, us-gov-west-1_B,"), ("TWINPOOL_OWN_ROLES", "a,b")];
+        let pairs = [
+            QUEUE,
+            ("TWINPOOL_POOLS", "us-east-1_A, us-gov-west-1_B,"),
+            ("TWINPOOL_OWN_ROLES", "a,b"),
+        ];
         let settings = with(&pairs, ListenerSettings::load).unwrap();
         assert_eq!(settings.pools, ["us-east-1_A", "us-gov-west-1_B"]);
         assert_eq!(settings.own_roles, ["a", "b"]);
         for bad in ["", ",", "EXAMPLE", "us-east-1_", "us-east-1_A B", "useast1_A"] {
-            assert!(with(&[QUEUE, ("TWINPOOL_POOLS", bad)], ListenerSettings::load).is_err(), "{bad}");
+            assert!(
+                with(&[QUEUE, ("TWINPOOL_POOLS", bad)], ListenerSettings::load).is_err(),
+                "{bad}"
+            );
         }
     }
 
     #[test]
     fn the_replicator_has_defaults_and_bounds() {
-        let base = [QUEUE, ("TWINPOOL_DLQ_URL", QUEUE.1), ("TWINPOOL_TABLE", "backup"), ("TWINPOOL_POOLS", "us-east-1_A")];
+        let base = [
+            QUEUE,
+            ("TWINPOOL_DLQ_URL", QUEUE.1),
+            ("TWINPOOL_TABLE", "backup"),
+            ("TWINPOOL_POOLS", "us-east-1_A"),
+        ];
         let settings = with(&base, ReplicatorSettings::load).unwrap();
         assert_eq!((settings.retention_seconds, settings.receives_max), (35 * 86_400, 10));
         let more = |name, value| with(&[&base[..], &[(name, value)]].concat(), ReplicatorSettings::load);
@@ -232,6 +313,11 @@ mod tests {
             let pairs = [QUEUE, base[1], ("TWINPOOL_TABLE", table), base[3]];
             assert_eq!(with(&pairs, ReplicatorSettings::load).is_ok(), good, "{table}");
         }
-        assert!(with(&base[..3], ReplicatorSettings::load).unwrap_err().what.starts_with("TWINPOOL_POOLS"));
+        assert!(
+            with(&base[..3], ReplicatorSettings::load)
+                .unwrap_err()
+                .what
+                .starts_with("TWINPOOL_POOLS")
+        );
     }
 }

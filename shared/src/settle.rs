@@ -74,7 +74,11 @@ impl Doubt {
 /// after the event. This is what makes a burst of events cost one read.
 #[must_use]
 pub fn already_reflected(change: &Change, stored: Option<&UserRecord>) -> bool {
-    let modified_later = || stored.and_then(UserRecord::modified).is_some_and(|modified| modified > change.occurred_at.second_end());
+    let modified_later = || {
+        stored
+            .and_then(UserRecord::modified)
+            .is_some_and(|modified| modified > change.occurred_at.second_end())
+    };
     match change.ask() {
         Some(Ask::User(Expect::Modified | Expect::Enabled(_))) => modified_later(),
         Some(Ask::User(Expect::Anything | Expect::Gone | Expect::Member(_)) | Ask::Factors) | None => false,
@@ -106,10 +110,16 @@ pub fn judge_user(
         Some(Ask::Factors) => Expect::Anything,
         None => return Verdict::Settled,
     };
-    let tombstone = stored.filter(|record| !record.is_alive()).and_then(|record| record.deleted.as_ref());
+    let tombstone = stored
+        .filter(|record| !record.is_alive())
+        .and_then(|record| record.deleted.as_ref());
     let Some(read) = read else {
         let gone = deletion_announced || expect == Expect::Gone || tombstone.is_some();
-        return if gone { Verdict::Settled } else { again(change, Doubt::Missing, MISSING_ATTEMPTS_MAX) };
+        return if gone {
+            Verdict::Settled
+        } else {
+            again(change, Doubt::Missing, MISSING_ATTEMPTS_MAX)
+        };
     };
     let modified = read.account.modified;
     if expect == Expect::Gone && modified <= change.occurred_at.second_end() {
@@ -130,11 +140,16 @@ pub fn judge_user(
     // CloudTrail has whole seconds: a state modified in the event's own second may be from before the event. When it brings
     // no news either, one more look decides.
     let same_second = modified <= change.occurred_at.second_end();
-    let no_news = stored.and_then(UserRecord::modified).is_some_and(|known| known >= modified);
+    let no_news = stored
+        .and_then(UserRecord::modified)
+        .is_some_and(|known| known >= modified);
     let recent = now.millis_since(change.occurred_at) < SAME_SECOND_DOUBT_MILLIS;
     let certain = matches!(expect, Expect::Anything | Expect::Member(_));
     if !certain && same_second && no_news && recent && change.attempt == 0 {
-        return Verdict::Again { delay_seconds: 2, why: Doubt::Stale };
+        return Verdict::Again {
+            delay_seconds: 2,
+            why: Doubt::Stale,
+        };
     }
     Verdict::Settled
 }
@@ -161,7 +176,10 @@ pub fn may_read_factors(active_at: Option<Timestamp>, now: Timestamp) -> bool {
 
 fn again(change: &Change, why: Doubt, attempts_max: u32) -> Verdict {
     if change.attempt < attempts_max {
-        Verdict::Again { delay_seconds: delay_seconds(change.attempt), why }
+        Verdict::Again {
+            delay_seconds: delay_seconds(change.attempt),
+            why,
+        }
     } else {
         Verdict::Park(why)
     }
@@ -175,5 +193,8 @@ fn settle_at_last(change: &Change, why: Doubt, attempts_max: u32) -> Verdict {
 }
 
 fn delay_seconds(attempt: u32) -> u32 {
-    1_u32.checked_shl(attempt).unwrap_or(DELAY_SECONDS_MAX).min(DELAY_SECONDS_MAX)
+    1_u32
+        .checked_shl(attempt)
+        .unwrap_or(DELAY_SECONDS_MAX)
+        .min(DELAY_SECONDS_MAX)
 }

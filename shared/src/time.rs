@@ -45,7 +45,9 @@ impl Timestamp {
     /// Any RFC 3339 instant; digits beyond milliseconds are cut.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|instant| Self::from_millis(instant.as_millisecond()))
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .map(|instant| Self::from_millis(instant.as_millisecond()))
     }
 
     /// This instant moved by `millis`, which may be negative.
@@ -123,7 +125,10 @@ mod tests {
             assert_eq!(at(text).to_string(), text);
             assert_eq!(serde_json::to_string(&at(text)).unwrap(), format!("\"{text}\""));
         }
-        assert_eq!(at("2026-11-23T01:02:03.123987Z").to_string(), "2026-11-23T01:02:03.123Z");
+        assert_eq!(
+            at("2026-11-23T01:02:03.123987Z").to_string(),
+            "2026-11-23T01:02:03.123Z"
+        );
         assert_eq!(at("2026-11-23T02:02:03+01:00").to_string(), "2026-11-23T01:02:03.000Z");
         assert!(Timestamp::parse("yesterday").is_none());
     }
@@ -150,7 +155,10 @@ mod tests {
     fn arithmetic_saturates() {
         assert_eq!(Timestamp::from_millis(5).plus_millis(-7).as_millis(), -2);
         assert_eq!(Timestamp::from_millis(5).millis_since(Timestamp::from_millis(2)), 3);
-        assert_eq!(Timestamp::from_millis(i64::MAX), Timestamp::from_millis(i64::MAX).plus_millis(1));
+        assert_eq!(
+            Timestamp::from_millis(i64::MAX),
+            Timestamp::from_millis(i64::MAX).plus_millis(1)
+        );
         assert!(!Timestamp::from_millis(i64::MAX).to_string().contains("out of range"));
         assert!(!Timestamp::from_millis(i64::MIN).to_string().contains("out of range"));
     }

@@ -70,7 +70,8 @@ pub enum Heard {
 #[must_use]
 pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> Heard {
     let detail = event.get("detail").unwrap_or(&Value::Null);
-    let Some(name) = text(detail, "/eventName").filter(|_| text(detail, "/eventSource") == Some("cognito-idp.amazonaws.com"))
+    let Some(name) =
+        text(detail, "/eventName").filter(|_| text(detail, "/eventSource") == Some("cognito-idp.amazonaws.com"))
     else {
         return Heard::Ignored(Ignored::NotCognito);
     };
@@ -89,7 +90,9 @@ pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> He
     if matches!(&pool, PoolRef::Id(id) if !listener.pools.contains(id)) {
         return Heard::Ignored(Ignored::OtherPool);
     }
-    let group = text(detail, "/requestParameters/groupName").filter(|name| !is_hidden(name)).map(str::to_owned);
+    let group = text(detail, "/requestParameters/groupName")
+        .filter(|name| !is_hidden(name))
+        .map(str::to_owned);
     let subject = match (meaning, sub, &group) {
         (Meaning::Group | Meaning::GroupGone, _, Some(name)) => Subject::Group(name.clone()),
         (Meaning::Part(part), ..) => Subject::Part(part),
@@ -97,8 +100,13 @@ pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> He
         // A group or user that the record does not name: only a walk of the pool finds it.
         _ => Subject::Part(Part::Users),
     };
-    let occurred_at = text(detail, "/eventTime").or(text(event, "/time")).and_then(Timestamp::parse).unwrap_or(seen_at);
-    let id = text(detail, "/eventID").or(text(event, "/id")).map_or_else(|| content_hash(detail).to_string(), str::to_owned);
+    let occurred_at = text(detail, "/eventTime")
+        .or(text(event, "/time"))
+        .and_then(Timestamp::parse)
+        .unwrap_or(seen_at);
+    let id = text(detail, "/eventID")
+        .or(text(event, "/id"))
+        .map_or_else(|| content_hash(detail).to_string(), str::to_owned);
     let group = group.filter(|_| matches!(meaning, Meaning::User(Expect::Member(_))));
     Heard::Change(Box::new(Change {
         schema_version: SCHEMA_VERSION,
@@ -134,19 +142,43 @@ fn record_meaning(detail: &Value, name: &str, names_user: bool) -> Meaning {
 }
 
 fn subject_sub(detail: &Value) -> Option<Sub> {
-    let places =
-        ["/additionalEventData/sub", "/additionalEventData/requestParameters/sub/0", "/responseElements/userSub"];
-    places.iter().filter_map(|place| text(detail, place)).filter(|sub| !is_hidden(sub)).find_map(Sub::new)
+    let places = [
+        "/additionalEventData/sub",
+        "/additionalEventData/requestParameters/sub/0",
+        "/responseElements/userSub",
+    ];
+    places
+        .iter()
+        .filter_map(|place| text(detail, place))
+        .filter(|sub| !is_hidden(sub))
+        .find_map(Sub::new)
 }
 
 fn pool(detail: &Value) -> PoolRef {
-    let places =
-        ["/requestParameters/userPoolId", "/additionalEventData/userPoolId", "/responseElements/userPool/id"];
-    let arn = ["/requestParameters/resourceArn"].iter().filter_map(|place| text(detail, place));
+    let places = [
+        "/requestParameters/userPoolId",
+        "/additionalEventData/userPoolId",
+        "/responseElements/userPool/id",
+    ];
+    let arn = ["/requestParameters/resourceArn"]
+        .iter()
+        .filter_map(|place| text(detail, place));
     let arn = arn.filter_map(|arn| arn.rsplit_once(":userpool/").map(|(_, id)| id));
-    let id = places.iter().filter_map(|place| text(detail, place)).chain(arn).find(|id| !is_hidden(id));
-    let clients = ["/requestParameters/clientId", "/additionalEventData/requestParameters/client_id/0"];
-    let client = || clients.iter().filter_map(|place| text(detail, place)).find(|id| !is_hidden(id));
+    let id = places
+        .iter()
+        .filter_map(|place| text(detail, place))
+        .chain(arn)
+        .find(|id| !is_hidden(id));
+    let clients = [
+        "/requestParameters/clientId",
+        "/additionalEventData/requestParameters/client_id/0",
+    ];
+    let client = || {
+        clients
+            .iter()
+            .filter_map(|place| text(detail, place))
+            .find(|id| !is_hidden(id))
+    };
     match (id, client()) {
         (Some(id), _) => PoolRef::Id(id.to_owned()),
         (None, Some(client)) => PoolRef::Client(client.to_owned()),
@@ -163,7 +195,10 @@ fn role(detail: &Value) -> Option<&str> {
 
 /// A non-empty text at a JSON pointer. Empty means absent: service events have `"errorCode": ""` on success.
 fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
-    value.pointer(pointer).and_then(Value::as_str).filter(|text| !text.is_empty())
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
 }
 
 /// AWS writes `HIDDEN_DUE_TO_SECURITY_REASONS`; its guide says `HIDDEN_FOR_SECURITY_REASONS`.

@@ -76,11 +76,18 @@ pub enum TriggerError {
 pub fn read_trigger(event: &Value, request_id: &str, received_at: Timestamp) -> Result<Change, TriggerError> {
     let event = event.as_object().ok_or(TriggerError::NotAnObject)?;
     let text = |name: &'static str| {
-        event.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(TriggerError::Missing(name))
+        event
+            .get(name)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+            .ok_or(TriggerError::Missing(name))
     };
     let source = text("triggerSource")?;
     let pool = text("userPoolId")?;
-    let carried = event.get("request").and_then(|request| request.get("userAttributes")).and_then(Value::as_object);
+    let carried = event
+        .get("request")
+        .and_then(|request| request.get("userAttributes"))
+        .and_then(Value::as_object);
     let carried = carried.ok_or(TriggerError::Missing("request.userAttributes"))?;
     let sub = carried.get("sub").and_then(Value::as_str).and_then(Sub::new);
     let sub = sub.ok_or(TriggerError::Missing("request.userAttributes.sub"))?;
@@ -93,8 +100,14 @@ pub fn read_trigger(event: &Value, request_id: &str, received_at: Timestamp) -> 
         .collect();
     let profile = match (carries(source), text("userName")) {
         (Carries::InForce(_), Ok(username)) => Some(Profile {
-            attributes: Attributes { username: Personal::new(username), values },
-            status: carried.get("cognito:user_status").and_then(Value::as_str).map(str::to_owned),
+            attributes: Attributes {
+                username: Personal::new(username),
+                values,
+            },
+            status: carried
+                .get("cognito:user_status")
+                .and_then(Value::as_str)
+                .map(str::to_owned),
         }),
         _ => None,
     };
@@ -159,7 +172,12 @@ mod tests {
             let profile = change.profile.as_ref().unwrap();
             assert_eq!(profile.status.as_deref(), Some("CONFIRMED"));
             assert_eq!(profile.attributes.username.expose(), "ann");
-            let values: Vec<_> = profile.attributes.values.iter().map(|(n, v)| (n.as_str(), v.expose())).collect();
+            let values: Vec<_> = profile
+                .attributes
+                .values
+                .iter()
+                .map(|(n, v)| (n.as_str(), v.expose()))
+                .collect();
             assert_eq!(values, [("email", "ann@example.com"), ("email_verified", "true")]);
             assert_eq!(super::weight(source), weight, "{source}");
             assert_eq!(change.ask(), None);
@@ -170,9 +188,11 @@ mod tests {
 
     #[test]
     fn what_may_not_be_in_force_yet_is_read_later() {
-        for source in
-            ["CustomMessage_UpdateUserAttribute", "CustomMessage_VerifyUserAttribute", "PostAuthentication_InventedByAws"]
-        {
+        for source in [
+            "CustomMessage_UpdateUserAttribute",
+            "CustomMessage_VerifyUserAttribute",
+            "PostAuthentication_InventedByAws",
+        ] {
             let change = read_trigger(&event(source), "r", AT).unwrap();
             assert_eq!(change.profile, None, "{source}");
             assert_eq!(change.carried(), []);
@@ -203,9 +223,18 @@ mod tests {
             (json!("text"), TriggerError::NotAnObject),
             (json!([]), TriggerError::NotAnObject),
             (json!({}), TriggerError::Missing("triggerSource")),
-            (json!({"triggerSource": "x", "userPoolId": ""}), TriggerError::Missing("userPoolId")),
-            (json!({"triggerSource": "x", "userPoolId": 7}), TriggerError::Missing("userPoolId")),
-            (json!({"triggerSource": "x", "userPoolId": "p"}), TriggerError::Missing("request.userAttributes")),
+            (
+                json!({"triggerSource": "x", "userPoolId": ""}),
+                TriggerError::Missing("userPoolId"),
+            ),
+            (
+                json!({"triggerSource": "x", "userPoolId": 7}),
+                TriggerError::Missing("userPoolId"),
+            ),
+            (
+                json!({"triggerSource": "x", "userPoolId": "p"}),
+                TriggerError::Missing("request.userAttributes"),
+            ),
             (
                 json!({"triggerSource": "x", "userPoolId": "p", "request": {"userAttributes": []}}),
                 TriggerError::Missing("request.userAttributes"),

@@ -202,7 +202,10 @@ mod tests {
     fn a_tombstone_yields_only_to_a_later_sight() {
         let mut user = record();
         assert!(user.is_alive());
-        user.deleted = Some(Tombstone { at: at(10), cause: "DeleteUser".into() });
+        user.deleted = Some(Tombstone {
+            at: at(10),
+            cause: "DeleteUser".into(),
+        });
         assert!(!user.is_alive());
         user.alive_at = Some(at(10));
         assert!(!user.is_alive());
@@ -216,7 +219,12 @@ mod tests {
         assert!(!user.factors_are_due());
         user.factors_due = Some(at(10));
         assert!(user.factors_are_due());
-        let read = |as_of| Facet { as_of: at(as_of), observed_at: at(99), source: "x".into(), data: Factors::default() };
+        let read = |as_of| Facet {
+            as_of: at(as_of),
+            observed_at: at(99),
+            source: "x".into(),
+            data: Factors::default(),
+        };
         user.factors = Some(read(9));
         assert!(user.factors_are_due());
         user.factors = Some(read(10));
@@ -240,7 +248,14 @@ mod tests {
         user.status = Some(facet(2, "UNCONFIRMED"));
         assert_ne!(user.content_hash(), hash);
         assert_ne!(
-            UserRecord { deleted: Some(Tombstone { at: at(1), cause: "x".into() }), ..record() }.content_hash(),
+            UserRecord {
+                deleted: Some(Tombstone {
+                    at: at(1),
+                    cause: "x".into()
+                }),
+                ..record()
+            }
+            .content_hash(),
             record().content_hash()
         );
     }

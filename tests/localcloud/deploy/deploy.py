@@ -23,6 +23,8 @@ import botocore.config
 import botocore.exceptions
 from samtranslator.yaml_helper import yaml_parse
 
+# Nothing is left behind in the checkout.
+sys.dont_write_bytecode = True
 import overlay
 
 TEMPLATE = pathlib.Path(__file__).resolve().parents[3] / "infra" / "primary.yaml"
@@ -140,9 +142,7 @@ def deploy(args):
     table = outputs["TableName"]
     overlay.replicate_table(database, recovery, table, args.recovery_region, template["Resources"]["Table"]["Properties"])
     if args.visibility_timeout is not None:
-        client("sqs", args.endpoint, args.region).set_queue_attributes(
-            QueueUrl=outputs["QueueUrl"], Attributes={"VisibilityTimeout": str(args.visibility_timeout)}
-        )
+        overlay.redeliver_sooner(client("sqs", args.endpoint, args.region), outputs["QueueUrl"], args.visibility_timeout)
 
     compute = client("lambda", args.endpoint, args.region)
     for name, arn in functions.items():

@@ -50,6 +50,11 @@ def replicate_table(primary, recovery, table, region, properties):
         client.update_table(TableName=table, DeletionProtectionEnabled=True)
 
 
+def redeliver_sooner(queues, url, seconds):
+    """A test that waits for a redelivery cannot wait for the template's seven minutes."""
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})
+
+
 def wait(what, ready, seconds=20):
     """Polls until `ready()` is true; `what` names it when time is up."""
     deadline = time.monotonic() + seconds
