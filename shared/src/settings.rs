@@ -7,13 +7,14 @@ use crate::error::{Error, ErrorKind};
 /// Looks a variable up; `std::env::var` in a function, a map in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Settings of the three Cognito triggers.
+/// Settings of the three Cognito triggers. Each is good or bad on its own: a wrong queue must not keep the chained function
+/// from running, and the other way round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TriggerSettings {
-    /// `TWINPOOL_QUEUE_URL`.
-    pub queue_url: String,
-    /// `TWINPOOL_CHAIN_TO`: the function that had the slot before.
-    pub chain_to: Option<String>,
+    /// `TWINPOOL_QUEUE_URL`, or `BadSetting`.
+    pub queue_url: Result<String, Error>,
+    /// `TWINPOOL_CHAIN_TO`, the function that had the slot before, or `BadSetting`.
+    pub chain_to: Result<Option<String>, Error>,
 }
 
 /// Settings of the listener for admin events.
@@ -51,16 +52,13 @@ pub const RECEIVES_MAX_DEFAULT: u32 = 10;
 
 impl TriggerSettings {
     /// Reads the settings.
-    ///
-    /// # Errors
-    /// `BadSetting` that names the variable.
-    pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
-        Ok(Self {
-            queue_url: url(lookup, "TWINPOOL_QUEUE_URL")?,
+    pub fn load(lookup: Lookup<'_>) -> Self {
+        Self {
+            queue_url: url(lookup, "TWINPOOL_QUEUE_URL"),
             chain_to: optional(lookup, "TWINPOOL_CHAIN_TO")
                 .map(|arn| function_arn("TWINPOOL_CHAIN_TO", arn))
-                .transpose()?,
-        })
+                .transpose(),
+        }
     }
 }
 
@@ -212,7 +210,7 @@ mod tests {
         "https://sqs.us-east-1.amazonaws.com/111122223333/changes",
     );
 
-    fn with<T>(pairs: &[(&str, &str)], load: impl Fn(Lookup<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    fn with<T>(pairs: &[(&str, &str)], load: impl Fn(Lookup<'_>) -> T) -> T {
         load(&|name| {
             pairs
                 .iter()
@@ -224,18 +222,14 @@ mod tests {
     #[test]
     fn a_trigger_needs_its_queue_and_checks_its_chain() {
         let arn = "arn:aws:lambda:us-east-1:111122223333:function:welcome:live";
-        let settings = with(&[QUEUE, ("TWINPOOL_CHAIN_TO", arn)], TriggerSettings::load).unwrap();
+        let settings = with(&[QUEUE, ("TWINPOOL_CHAIN_TO", arn)], TriggerSettings::load);
+        assert_eq!(settings.queue_url.as_deref(), Ok(QUEUE.1));
+        assert_eq!(settings.chain_to, Ok(Some(arn.to_owned())));
         assert_eq!(
-            (settings.queue_url.as_str(), settings.chain_to.as_deref()),
-            (QUEUE.1, Some(arn))
+            with(&[QUEUE, ("TWINPOOL_CHAIN_TO", " ")], TriggerSettings::load).chain_to,
+            Ok(None)
         );
-        assert_eq!(
-            with(&[QUEUE, ("TWINPOOL_CHAIN_TO", " ")], TriggerSettings::load)
-                .unwrap()
-                .chain_to,
-            None
-        );
-        for (pairs, variable) in [
+        for (pairs, what) in [
             (vec![], "TWINPOOL_QUEUE_URL is not set"),
             (
                 vec![("TWINPOOL_QUEUE_URL", "changes")],
@@ -245,22 +239,28 @@ mod tests {
                 vec![("TWINPOOL_QUEUE_URL", "https://host")],
                 "TWINPOOL_QUEUE_URL is not a queue URL",
             ),
-            (
-                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "welcome")],
-                "TWINPOOL_CHAIN_TO is not a function ARN",
-            ),
-            (
-                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:lambda:us-east-1:11:function:")],
-                "TWINPOOL_CHAIN_TO is not",
-            ),
-            (
-                vec![QUEUE, ("TWINPOOL_CHAIN_TO", "arn:aws:sqs:us-east-1:11:function:x")],
-                "TWINPOOL_CHAIN_TO is not",
-            ),
         ] {
-            let error = with(&pairs, TriggerSettings::load).unwrap_err();
-            assert!(error.what.starts_with(variable), "{error}");
+            let pairs = [&pairs[..], &[("TWINPOOL_CHAIN_TO", arn)]].concat();
+            let settings = with(&pairs, TriggerSettings::load);
+            let error = settings.queue_url.unwrap_err();
+            assert!(error.what.starts_with(what), "{error}");
             assert_eq!(error.kind, ErrorKind::BadSetting);
+            // The chained function does not depend on the queue.
+            assert_eq!(settings.chain_to, Ok(Some(arn.to_owned())));
+        }
+        for bad in [
+            "welcome",
+            "arn:aws:lambda:us-east-1:11:function:",
+            "arn:aws:sqs:us-east-1:11:function:x",
+        ] {
+            let settings = with(&[QUEUE, ("TWINPOOL_CHAIN_TO", bad)], TriggerSettings::load);
+            let error = settings.chain_to.unwrap_err();
+            assert!(
+                error.what.starts_with("TWINPOOL_CHAIN_TO is not a function ARN"),
+                "{error}"
+            );
+            assert_eq!(error.kind, ErrorKind::BadSetting);
+            assert_eq!(settings.queue_url.as_deref(), Ok(QUEUE.1));
         }
     }
 

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     change::{Ask, Change},
+    group::{GroupRecord, GroupSettings},
     observation::UserRead,
-    operation::Expect,
+    operation::{Expect, Meaning},
     time::{SECOND_MILLIS, Timestamp},
     user::UserRecord,
 };
@@ -162,6 +163,35 @@ pub fn judge_groups(change: &Change, groups: &BTreeSet<String>) -> Verdict {
             settle_at_last(change, Doubt::Membership, STALE_ATTEMPTS_MAX)
         }
         _ => Verdict::Settled,
+    }
+}
+
+/// Judges the read of a group for one change; `created` and `modified` are what the read showed.
+#[must_use]
+pub fn judge_group(
+    change: &Change,
+    stored: Option<&GroupRecord>,
+    deletion_announced: bool,
+    read: Option<&GroupSettings>,
+) -> Verdict {
+    let deleted_here = change.meaning() == Meaning::GroupGone;
+    let tombstone = stored
+        .filter(|record| !record.is_alive())
+        .and_then(|record| record.deleted.as_ref());
+    match read {
+        None if deletion_announced || deleted_here || tombstone.is_some() => Verdict::Settled,
+        None => again(change, Doubt::Missing, MISSING_ATTEMPTS_MAX),
+        // Created after the deletion: this is the next group of that name.
+        Some(settings) if deleted_here && settings.created <= change.occurred_at.second_end() => {
+            settle_at_last(change, Doubt::StillVisible, MISSING_ATTEMPTS_MAX)
+        }
+        Some(settings) if tombstone.is_some_and(|tombstone| settings.created <= tombstone.at) => {
+            settle_at_last(change, Doubt::StillVisible, MISSING_ATTEMPTS_MAX)
+        }
+        Some(settings) if settings.modified < change.occurred_at => {
+            settle_at_last(change, Doubt::Stale, STALE_ATTEMPTS_MAX)
+        }
+        Some(_) => Verdict::Settled,
     }
 }
 

@@ -1,1 +1,225 @@
-//! x
+//! The replicator: SQS to backup table.
+//!
+//! A batch of messages becomes changes ([`intake`]); the pool of each is resolved ([`pools`]); changes of the same user or
+//! group are handled together ([`users`], [`groups`]), so that a burst costs one read and one write; every message ends in
+//! exactly one [`outcome`]: acknowledged, put back with a delay, parked with its reason, or given back to the queue.
+//!
+//! Invariant: a message is acknowledged only after its write, its copy in the queue or its copy in the dead-letter queue is
+//! confirmed. A kill at any point leaves it in the queue, and handling it twice changes nothing.
+
+pub mod groups;
+pub mod intake;
+pub mod outcome;
+pub mod pools;
+pub mod users;
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use futures::{StreamExt, stream};
+use twinpool_shared::{
+    adapter::{pool::PoolReader, queue::Queue, table::Table},
+    change::Subject,
+    error::{Directive, Error, ErrorKind},
+    marks::Part,
+    personal::Sub,
+    settings::ReplicatorSettings,
+    time::Timestamp,
+};
+
+use crate::{
+    intake::{Entry, Message},
+    outcome::{Outcome, Tally},
+    pools::{PoolResolver, Resolved},
+};
+
+/// Users, groups and parts handled at the same time: enough to hide the latency of a write, few enough for a small function.
+const CONCURRENCY_MAX: usize = 32;
+
+/// Calls to Cognito, for the metrics.
+#[derive(Debug, Default)]
+pub struct CallCounters {
+    user_reads: AtomicUsize,
+    factor_reads: AtomicUsize,
+}
+
+impl CallCounters {
+    fn count_user_read(&self) {
+        self.user_reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_factor_read(&self) {
+        self.factor_reads.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> (usize, usize) {
+        (
+            self.user_reads.swap(0, Ordering::Relaxed),
+            self.factor_reads.swap(0, Ordering::Relaxed),
+        )
+    }
+}
+
+/// The replicator with its clients, made once per process.
+#[derive(Debug)]
+pub struct Replicator {
+    settings: ReplicatorSettings,
+    queue: Queue,
+    dead_letters: Queue,
+    table: Table,
+    reader: PoolReader,
+    resolver: PoolResolver,
+    calls: CallCounters,
+    clock: fn() -> Timestamp,
+}
+
+impl Replicator {
+    /// A replicator over these clients; `clock` tells the present.
+    #[must_use]
+    pub fn new(
+        settings: ReplicatorSettings,
+        queue: Queue,
+        dead_letters: Queue,
+        table: Table,
+        reader: PoolReader,
+        clock: fn() -> Timestamp,
+    ) -> Self {
+        let resolver = PoolResolver::new(settings.pools.clone());
+        Self {
+            settings,
+            queue,
+            dead_letters,
+            table,
+            reader,
+            resolver,
+            calls: CallCounters::default(),
+            clock,
+        }
+    }
+
+    /// Checks at start what would make every message fail: queues, table, pools and their permissions.
+    ///
+    /// A throttled or unavailable service is no reason not to start: it passes.
+    ///
+    /// # Errors
+    /// The first check that only an operator can put right.
+    pub async fn check(&self) -> Result<(), Error> {
+        let probe =
+            Sub::new("twinpool-start-check").ok_or_else(|| Error::new(ErrorKind::BadSetting, "the probe is no sub"))?;
+        let mut checks = vec![
+            self.queue.probe("TWINPOOL_QUEUE_URL").await,
+            self.dead_letters.probe("TWINPOOL_DLQ_URL").await,
+            self.table.probe().await,
+        ];
+        for pool in &self.settings.pools {
+            let found = self.reader.find_user(pool, &probe).await;
+            checks.push(
+                found
+                    .map(drop)
+                    .map_err(|error| Error::new(error.kind, format!("pool {pool} of TWINPOOL_POOLS: {}", error.what))),
+            );
+        }
+        let stops = |error: &Error| error.directive() == Directive::Stop || error.kind == ErrorKind::Rejected;
+        checks
+            .into_iter()
+            .find_map(|check| check.err().filter(stops))
+            .map_or(Ok(()), Err)
+    }
+
+    /// Handles one batch. Never fails as a whole: what is not acknowledged is listed in the answer.
+    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+        let messages: Vec<Message> = event.records.into_iter().map(Message::from).collect();
+        let outcomes = self.outcomes(&messages).await;
+        let (response, tally) = outcome::conclude(self, &messages, outcomes).await;
+        tally.emit(self.calls.take());
+        response
+    }
+
+    /// What each message comes to, before anything is acknowledged.
+    async fn outcomes(&self, messages: &[Message]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
+        let mut entries = Vec::with_capacity(messages.len());
+        for (at, message) in messages.iter().enumerate() {
+            match message.change() {
+                Ok(change) => entries.push(Entry { at, change }),
+                Err(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error)),
+            }
+        }
+        let mut users: BTreeMap<String, BTreeMap<Sub, Vec<Entry>>> = BTreeMap::new();
+        let mut groups: BTreeMap<(String, String), Vec<Entry>> = BTreeMap::new();
+        let mut parts: BTreeMap<(String, Part), Vec<Entry>> = BTreeMap::new();
+        for entry in entries {
+            match self.resolver.resolve(self, &entry.change).await {
+                Ok(Resolved::Pools(pools)) => {
+                    for pool in pools {
+                        let entry = entry.clone();
+                        match entry.change.subject.clone() {
+                            Subject::User(sub) => users.entry(pool).or_default().entry(sub).or_default().push(entry),
+                            Subject::Group(name) => groups.entry((pool, name)).or_default().push(entry),
+                            Subject::Part(part) => parts.entry((pool, part)).or_default().push(entry),
+                        }
+                    }
+                }
+                Ok(Resolved::NotYet(verdict)) => {
+                    outcome::settle(
+                        &mut outcomes,
+                        entry.at,
+                        Outcome::of_verdict(&entry.change, verdict, None),
+                    );
+                }
+                Ok(Resolved::NotOurs) => outcome::settle(&mut outcomes, entry.at, Outcome::Unchanged),
+                Err(error) => outcome::settle(&mut outcomes, entry.at, Outcome::of_error(error)),
+            }
+        }
+        let user_results = stream::iter(users)
+            .then(|(pool, users)| self.users(pool, users))
+            .collect::<Vec<_>>()
+            .await;
+        let group_results = stream::iter(groups)
+            .map(|((pool, name), entries)| async move { self.group(&pool, &name, &entries).await })
+            .buffer_unordered(CONCURRENCY_MAX)
+            .collect::<Vec<_>>()
+            .await;
+        let part_results = stream::iter(parts)
+            .map(|((pool, part), entries)| async move { self.part(&pool, part, &entries).await })
+            .buffer_unordered(CONCURRENCY_MAX)
+            .collect::<Vec<_>>()
+            .await;
+        for (at, result) in user_results
+            .into_iter()
+            .chain(group_results)
+            .chain(part_results)
+            .flatten()
+        {
+            outcome::settle(&mut outcomes, at, result);
+        }
+        outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or(Outcome::Unchanged))
+            .collect()
+    }
+
+    /// Marks a part of a pool's configuration for the reconciler.
+    async fn part(&self, pool: &str, part: Part, entries: &[Entry]) -> Vec<(usize, Outcome)> {
+        let Some(newest) = entries.iter().max_by_key(|entry| entry.change.occurred_at) else {
+            return Vec::new();
+        };
+        match self
+            .table
+            .mark(pool, part, newest.change.occurred_at, &newest.change.cause)
+            .await
+        {
+            Ok(written) => outcome::for_all(entries, &Outcome::of_write(written, (self.clock)())),
+            Err(error) => outcome::for_all(entries, &Outcome::of_error(error)),
+        }
+    }
+}
+
+impl Tally {
+    fn emit(&self, (user_reads, factor_reads): (usize, usize)) {
+        twinpool_shared::adapter::lambda::emit("replicator", &self.metrics(user_reads, factor_reads));
+    }
+}

@@ -1,2 +1,54 @@
-//! x
-fn main() {}
+//! The replicator function: wires environment, clients and handler.
+
+use std::{process::ExitCode, sync::Arc};
+
+use aws_lambda_events::event::sqs::SqsEvent;
+use lambda_runtime::{LambdaEvent, service_fn};
+use twinpool_replicator::Replicator;
+use twinpool_shared::{
+    adapter::{
+        aws::{CONSUMER_BUDGET, sdk_config},
+        lambda::{now, region, start_logs, variable},
+        pool::PoolReader,
+        queue::Queue,
+        table::Table,
+    },
+    error::Error,
+    settings::ReplicatorSettings,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    start_logs();
+    let replicator = match start().await {
+        Ok(replicator) => Arc::new(replicator),
+        Err(error) => {
+            tracing::error!(error = %error, "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let handler = service_fn(move |event: LambdaEvent<SqsEvent>| {
+        let replicator = Arc::clone(&replicator);
+        async move { Ok::<_, lambda_runtime::Error>(replicator.handle(event.payload).await) }
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<Replicator, Error> {
+    let settings = ReplicatorSettings::load(&variable)?;
+    let sdk = sdk_config(&region()?, CONSUMER_BUDGET).await;
+    let queues = aws_sdk_sqs::Client::new(&sdk);
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &settings.table);
+    let reader = PoolReader::new(aws_sdk_cognitoidentityprovider::Client::new(&sdk));
+    let queue = Queue::new(queues.clone(), &settings.queue_url);
+    let dead_letters = Queue::new(queues, &settings.dead_letter_queue_url);
+    let replicator = Replicator::new(settings, queue, dead_letters, table, reader, now);
+    replicator.check().await?;
+    Ok(replicator)
+}

@@ -80,6 +80,14 @@ pub fn start_logs() {
         .try_init();
 }
 
+/// Makes a panic one log line with its place and without its message: the message may quote a value of the event.
+pub fn report_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        lambda_runtime::tracing::error!(target: "twinpool_shared", place, "a bug: the code panicked");
+    }));
+}
+
 /// Writes metrics of the function named `function` to standard output.
 pub fn emit(function: &str, values: &[(Metric, Vec<f64>)]) {
     let mut text = metric::lines(function, now(), values).join("\n");

@@ -1,0 +1,331 @@
+//! All changes of one user in a batch: what they carry, one read for what they do not, one write.
+//!
+//! Invariant: AdminGetUser is called only where [`settle::may_read_factors`] allows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use twinpool_shared::{
+    adapter::table::Written,
+    change::Ask,
+    error::{Error, ErrorKind},
+    item::UserItem,
+    merge::{Decision, merge},
+    observation::{Evidence, Observation, UserRead},
+    operation::Expect,
+    personal::{Personal, Sub},
+    settle::{self, Verdict},
+    time::Timestamp,
+    user::UserRecord,
+};
+
+use crate::{
+    CONCURRENCY_MAX, Replicator,
+    intake::Entry,
+    outcome::{Outcome, for_all},
+};
+
+/// How often a write is merged anew after another writer was first.
+pub const CONFLICTS_MAX: usize = 6;
+
+impl Replicator {
+    /// Handles all changes of one pool's users.
+    pub(crate) async fn users(&self, pool: String, users: BTreeMap<Sub, Vec<Entry>>) -> Vec<(usize, Outcome)> {
+        let subs: Vec<Sub> = users.keys().cloned().collect();
+        let mut stored = match self.table.users(&pool, &subs).await {
+            Ok(stored) => stored,
+            // One item of a newer version, or a page that failed, must not hold the others up.
+            Err(_) if subs.len() > 1 => {
+                let mut results = Vec::new();
+                for (sub, entries) in users {
+                    results.extend(Box::pin(self.users(pool.clone(), BTreeMap::from([(sub, entries)]))).await);
+                }
+                return results;
+            }
+            Err(error) => {
+                return users
+                    .values()
+                    .flat_map(|e| for_all(e, &Outcome::of_error(error.clone())))
+                    .collect();
+            }
+        };
+        let pool = &pool;
+        let work = users.into_iter().map(|(sub, entries)| {
+            let stored = stored.remove(&sub);
+            async move { self.user(pool, &sub, stored, &entries).await }
+        });
+        let work: Vec<_> = work.collect();
+        stream::iter(work)
+            .buffer_unordered(CONCURRENCY_MAX)
+            .collect::<Vec<_>>()
+            .await
+            .concat()
+    }
+
+    async fn user(&self, pool: &str, sub: &Sub, stored: Option<UserItem>, entries: &[Entry]) -> Vec<(usize, Outcome)> {
+        let now = (self.clock)();
+        let record = stored.as_ref().map(|item| &item.record);
+        let mut look = Look::new(entries, record, now);
+        if look.needs_user_read() {
+            self.calls.count_user_read();
+            match self.reader.find_user(pool, sub).await {
+                Ok(read) => look.judge_user(read, record, (self.clock)()),
+                Err(error) => look.fail(|_| true, &error),
+            }
+        }
+        if let Some(username) = look.needs_groups() {
+            match self.reader.groups_of(pool, &username).await {
+                Ok(groups) => look.judge_groups(groups, record, (self.clock)()),
+                Err(error) => look.fail(is_membership, &error),
+            }
+        }
+        match look.needs_factors(record, now) {
+            Factors::Untouched => {}
+            Factors::Later(announced_at) => look.observe("factors", Evidence::FactorsChanged { announced_at }),
+            Factors::Read(username, announced_at) => {
+                self.calls.count_factor_read();
+                match self.reader.factors_of(pool, &username).await {
+                    Ok(Some(factors)) => {
+                        let evidence = Evidence::Factors {
+                            factors,
+                            announced_at,
+                            read_at: (self.clock)(),
+                        };
+                        look.observe("AdminGetUser", evidence);
+                    }
+                    // Deleted meanwhile; the deletion has its own event.
+                    Ok(None) => {}
+                    // The record says that they are due, and the next sign-in tries again.
+                    Err(error) => {
+                        tracing::warn!(error = %error, "factors not read; they stay due");
+                        look.observe("factors", Evidence::FactorsChanged { announced_at });
+                    }
+                }
+            }
+        }
+        match self.write(pool, sub, stored, &look.observations).await {
+            Ok(written) => look.outcomes(written),
+            Err(error) => for_all(entries, &Outcome::of_error(error)),
+        }
+    }
+
+    /// Merges and writes until no other writer is first; the instant of the write, or `None` when there was nothing new.
+    async fn write(
+        &self,
+        pool: &str,
+        sub: &Sub,
+        mut stored: Option<UserItem>,
+        observations: &[Observation],
+    ) -> Result<Option<Timestamp>, Error> {
+        if observations.is_empty() {
+            return Ok(None);
+        }
+        for _ in 0..CONFLICTS_MAX {
+            let record = stored.as_ref().map(|item| &item.record);
+            let Decision::Write(next) = merge(record, || UserRecord::new(sub.clone()), observations) else {
+                return Ok(None);
+            };
+            let now = (self.clock)();
+            let retention = self.settings.retention_seconds;
+            let version = stored.as_ref().map_or(1, |item| item.version + 1);
+            let next = UserItem::current(pool, version, next, now, retention);
+            let superseded = stored.as_ref().map(|item| item.superseded(now, retention));
+            if self.table.put_user(&next, superseded.as_ref()).await? == Written::Stored {
+                return Ok(Some((self.clock)()));
+            }
+            stored = self.table.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
+        }
+        Err(Error::new(
+            ErrorKind::Contended,
+            format!("{CONFLICTS_MAX} other writes of one user came first"),
+        ))
+    }
+}
+
+/// What is to be done about the factors.
+enum Factors {
+    Untouched,
+    /// They changed at this instant; reading them now could bill the user.
+    Later(Timestamp),
+    /// Read them; they changed at this instant.
+    Read(Personal, Timestamp),
+}
+
+/// How far a change has come.
+enum State {
+    /// The change or the record says it all.
+    Settled,
+    /// Only announced so far: look later.
+    Announced,
+    /// A read has to answer it.
+    Open,
+    /// A read answered it, or did not.
+    Judged(Verdict),
+    /// The read failed.
+    Failed(Error),
+}
+
+/// The changes of one user while they are looked into.
+struct Look<'a> {
+    cases: Vec<(&'a Entry, State)>,
+    observations: Vec<Observation>,
+    /// User name, once a living user is known.
+    username: Option<Personal>,
+    deletion_announced: bool,
+}
+
+impl<'a> Look<'a> {
+    fn new(entries: &'a [Entry], record: Option<&UserRecord>, now: Timestamp) -> Self {
+        let state = |entry: &Entry| {
+            if settle::first_delay_seconds(&entry.change, now).is_some() {
+                State::Announced
+            } else if entry.change.ask().is_none() || settle::already_reflected(&entry.change, record) {
+                State::Settled
+            } else {
+                State::Open
+            }
+        };
+        Self {
+            cases: entries.iter().map(|entry| (entry, state(entry))).collect(),
+            observations: entries.iter().flat_map(|entry| entry.change.carried()).collect(),
+            username: record
+                .filter(|record| record.is_alive())
+                .and_then(UserRecord::username)
+                .cloned(),
+            deletion_announced: entries.iter().any(|entry| is_deletion(entry)),
+        }
+    }
+
+    fn observe(&mut self, source: &str, evidence: Evidence) {
+        self.observations.push(Observation {
+            source: source.to_owned(),
+            evidence,
+        });
+    }
+
+    fn open(&mut self, which: impl Fn(&Entry) -> bool) -> impl Iterator<Item = (&'a Entry, &mut State)> {
+        let cases = self
+            .cases
+            .iter_mut()
+            .filter(move |(entry, state)| matches!(state, State::Open) && which(entry));
+        cases.map(|(entry, state)| (*entry, state))
+    }
+
+    /// The user name of a living user is all that memberships and factors need.
+    fn needs_user_read(&mut self) -> bool {
+        let known = self.username.is_some();
+        self.open(|entry| !known || !(is_membership(entry) || is_factors(entry)))
+            .next()
+            .is_some()
+    }
+
+    fn judge_user(&mut self, read: Option<UserRead>, record: Option<&UserRecord>, now: Timestamp) {
+        let deletion_announced = self.deletion_announced;
+        for (entry, state) in self.open(|_| true) {
+            let verdict = settle::judge_user(&entry.change, record, deletion_announced, read.as_ref(), now);
+            let goes_on = verdict == Verdict::Settled && read.is_some() && (is_membership(entry) || is_factors(entry));
+            if !goes_on {
+                *state = State::Judged(verdict);
+            }
+        }
+        self.username = read.as_ref().map(|user| user.attributes.username.clone());
+        match read {
+            Some(user) => self.observe("ListUsers", Evidence::Read { user, read_at: now }),
+            None => {
+                let gone = self
+                    .cases
+                    .iter()
+                    .map(|(entry, _)| *entry)
+                    .filter(|entry| is_deletion(entry));
+                let gone: Vec<_> = gone
+                    .map(|entry| (entry.change.cause.clone(), entry.change.occurred_at))
+                    .collect();
+                for (cause, announced_at) in gone {
+                    self.observe(&cause, Evidence::Gone { announced_at });
+                }
+            }
+        }
+    }
+
+    fn needs_groups(&mut self) -> Option<Personal> {
+        let username = self.username.clone()?;
+        self.open(is_membership).next().is_some().then_some(username)
+    }
+
+    fn judge_groups(&mut self, groups: Option<BTreeSet<String>>, record: Option<&UserRecord>, now: Timestamp) {
+        let deletion_announced = self.deletion_announced;
+        let mut announced_at = None;
+        for (entry, state) in self.open(is_membership) {
+            let verdict = match &groups {
+                Some(groups) => settle::judge_groups(&entry.change, groups),
+                None => settle::judge_user(&entry.change, record, deletion_announced, None, now),
+            };
+            if verdict == Verdict::Settled {
+                announced_at = announced_at.max(Some(entry.change.occurred_at));
+            }
+            *state = State::Judged(verdict);
+        }
+        if let (Some(groups), Some(announced_at)) = (groups, announced_at) {
+            self.observe(
+                "AdminListGroupsForUser",
+                Evidence::Groups {
+                    groups,
+                    announced_at,
+                    read_at: now,
+                },
+            );
+        }
+    }
+
+    fn needs_factors(&mut self, record: Option<&UserRecord>, now: Timestamp) -> Factors {
+        let signed_in = self.cases.iter().filter(|(entry, _)| entry.change.is_sign_in());
+        let signed_in = signed_in.map(|(entry, _)| entry.change.occurred_at).max();
+        let changed = self.open(is_factors).map(|(entry, _)| entry.change.occurred_at).max();
+        let due = record.filter(|record| signed_in.is_some() && record.factors_are_due());
+        let Some(changed) = changed.max(due.and_then(|record| record.factors_due)) else {
+            return Factors::Untouched;
+        };
+        for (_, state) in self.open(is_factors) {
+            *state = State::Judged(Verdict::Settled);
+        }
+        let active_at = signed_in.max(record.and_then(|record| record.last_seen));
+        match &self.username {
+            Some(username) if settle::may_read_factors(active_at, now) => Factors::Read(username.clone(), changed),
+            _ => Factors::Later(changed),
+        }
+    }
+
+    fn fail(&mut self, which: impl Fn(&Entry) -> bool, error: &Error) {
+        for (_, state) in self.open(which) {
+            *state = State::Failed(error.clone());
+        }
+    }
+
+    fn outcomes(self, written: Option<Timestamp>) -> Vec<(usize, Outcome)> {
+        let outcome = |entry: &Entry, state| match state {
+            State::Settled | State::Open => Outcome::of_verdict(&entry.change, Verdict::Settled, written),
+            State::Announced => Outcome::Again {
+                delay_seconds: settle::ANNOUNCED_DELAY_SECONDS,
+                why: None,
+            },
+            State::Judged(verdict) => Outcome::of_verdict(&entry.change, verdict, written),
+            State::Failed(error) => Outcome::of_error(error),
+        };
+        self.cases
+            .into_iter()
+            .map(|(entry, state)| (entry.at, outcome(entry, state)))
+            .collect()
+    }
+}
+
+fn is_deletion(entry: &Entry) -> bool {
+    entry.change.ask() == Some(Ask::User(Expect::Gone))
+}
+
+fn is_membership(entry: &Entry) -> bool {
+    matches!(entry.change.ask(), Some(Ask::User(Expect::Member(_))))
+}
+
+fn is_factors(entry: &Entry) -> bool {
+    entry.change.ask() == Some(Ask::Factors)
+}

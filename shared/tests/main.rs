@@ -1,0 +1,26 @@
+//! The pure modules, tested by property, permutation, simulation and fixture.
+//!
+//! `PROPTEST_CASES` scales every property (256 is the measure of one); a failure prints the smallest input and its seed.
+//!
+//! Invariant: no AWS, no network, no clock; the same sources give the same answer.
+
+#[cfg(test)]
+mod decide;
+#[cfg(test)]
+mod format;
+#[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod merge;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod privacy;
+#[cfg(test)]
+mod purity;
+#[cfg(test)]
+mod settle;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod trail;
