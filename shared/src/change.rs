@@ -132,7 +132,16 @@ impl Change {
         if version.schema_version > SCHEMA_VERSION {
             return Err(ChangeError::Newer(version.schema_version));
         }
-        serde_json::from_str(body).map_err(unreadable)
+        let change: Self = serde_json::from_str(body).map_err(unreadable)?;
+        // Deserialising takes any text as a `sub`; this one ends up in a filter expression and in a key.
+        if matches!(&change.subject, Subject::User(sub) if Sub::new(sub.as_str()).is_none()) {
+            return Err(ChangeError::Unreadable {
+                category: "data",
+                line: 1,
+                column: 1,
+            });
+        }
+        Ok(change)
     }
 
     /// The message body.
@@ -213,4 +222,165 @@ impl Change {
 )]
 fn is_zero(attempt: &u32) -> bool {
     *attempt == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{observation::Weight, personal::Personal, time::EPOCH};
+
+    fn change(cause: &str) -> Change {
+        Change {
+            schema_version: SCHEMA_VERSION,
+            id: "1".to_owned(),
+            pool: PoolRef::Any,
+            subject: Subject::User(Sub::new("0f1e").unwrap()),
+            cause: cause.to_owned(),
+            occurred_at: EPOCH.plus_millis(7),
+            seen_at: EPOCH,
+            group: None,
+            profile: None,
+            attempt: 0,
+        }
+    }
+
+    fn profile() -> Profile {
+        let attributes = Attributes {
+            username: Personal::new("ann"),
+            ..Attributes::default()
+        };
+        Profile {
+            attributes,
+            status: Some("CONFIRMED".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_cause_means_the_same_here_as_where_it_was_heard() {
+        let of_users = Change {
+            subject: Subject::Part(Part::Users),
+            ..change("x")
+        };
+        for (cause, of_user, of_nobody) in [
+            (
+                "AdminDisableUser",
+                Meaning::User(Expect::Enabled(false)),
+                Meaning::User(Expect::Enabled(false)),
+            ),
+            ("CreateGroup", Meaning::Group, Meaning::Group),
+            (
+                "Confirm_POST",
+                Meaning::User(Expect::Anything),
+                Meaning::Part(Part::Users),
+            ),
+            (
+                "Login_GET",
+                meaning_of_page("Login_GET", true),
+                meaning_of_page("Login_GET", false),
+            ),
+            ("Invented", Meaning::User(Expect::Anything), Meaning::Part(Part::Pool)),
+        ] {
+            assert_eq!(change(cause).meaning(), of_user, "{cause}");
+            assert_eq!(
+                Change {
+                    cause: cause.to_owned(),
+                    ..of_users.clone()
+                }
+                .meaning(),
+                of_nobody,
+                "{cause}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_what_is_not_carried_is_asked_for() {
+        for (cause, expected) in [
+            ("AdminUpdateUserAttributes", Ask::User(Expect::Modified)),
+            ("AdminEnableUser", Ask::User(Expect::Enabled(true))),
+            ("DeleteUser", Ask::User(Expect::Gone)),
+            ("AdminAddUserToGroup", Ask::User(Expect::Member(true))),
+            ("SetUserMFAPreference", Ask::Factors),
+            ("RespondToAuthChallenge", Ask::User(Expect::Anything)),
+            ("CustomMessage_UpdateUserAttribute", Ask::User(Expect::Anything)),
+            ("Invented", Ask::User(Expect::Anything)),
+        ] {
+            assert_eq!(change(cause).ask(), Some(expected), "{cause}");
+            assert_eq!(
+                Change {
+                    profile: Some(profile()),
+                    ..change(cause)
+                }
+                .ask(),
+                None,
+                "{cause}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_carried_profile_is_evidence_and_a_sign_in_is_another() {
+        let received_at = EPOCH.plus_millis(7);
+        let carried = |cause: &str, weight| Observation {
+            source: cause.to_owned(),
+            evidence: Evidence::Carried {
+                attributes: profile().attributes,
+                status: profile().status,
+                weight,
+                received_at,
+            },
+        };
+        let confirmed = Change {
+            profile: Some(profile()),
+            ..change("PostConfirmation_ConfirmSignUp")
+        };
+        assert_eq!(
+            confirmed.carried(),
+            [carried("PostConfirmation_ConfirmSignUp", Weight::News)]
+        );
+
+        let cause = crate::trigger::POST_AUTHENTICATION;
+        let signed_in = Observation {
+            source: cause.to_owned(),
+            evidence: Evidence::SignedIn { at: received_at },
+        };
+        let full = Change {
+            profile: Some(profile()),
+            ..change(cause)
+        };
+        assert_eq!(full.carried(), [carried(cause, Weight::Evidence), signed_in.clone()]);
+        assert_eq!(
+            change(cause).carried(),
+            [signed_in],
+            "also when the profile was too large"
+        );
+        assert_eq!(change("AdminUpdateUserAttributes").carried(), []);
+    }
+
+    #[test]
+    fn an_error_names_the_place() {
+        let error = Change::parse("{\n  \"schema_version\": }").unwrap_err();
+        assert_eq!(
+            error,
+            ChangeError::Unreadable {
+                category: "syntax",
+                line: 2,
+                column: 21
+            }
+        );
+        assert_eq!(error.to_string(), "not a change message: syntax at line 2, column 21");
+        let newer = Change::parse("{\"schema_version\": 2}").unwrap_err();
+        assert_eq!(
+            newer.to_string(),
+            "schema_version 2 is newer than 1, the newest this replicator reads"
+        );
+    }
+
+    #[test]
+    fn putting_back_counts_and_is_left_out_when_it_never_happened() {
+        let once = change("x").again();
+        assert_eq!((once.attempt, once.again().attempt), (1, 2));
+        assert!(once.to_body().contains("\"attempt\":1"));
+        assert!(!change("x").to_body().contains("attempt"));
+    }
 }

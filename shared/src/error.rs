@@ -31,8 +31,10 @@ pub enum ErrorKind {
     NotFound,
     /// A variable is missing or malformed.
     BadSetting,
-    /// The message is no change, or the item is no item of ours.
+    /// The message is no change.
     Unreadable,
+    /// An item of the table is not one that Twinpool wrote.
+    BadItem,
     /// Message or item was written by a newer version.
     Newer,
     /// The change is about a pool that is not configured.
@@ -47,7 +49,7 @@ impl ErrorKind {
     pub fn directive(self) -> Directive {
         match self {
             Self::Throttled | Self::Unavailable | Self::Contended | Self::Newer => Directive::RetryLater,
-            Self::Unreadable | Self::OtherPool | Self::Rejected => Directive::Park,
+            Self::Unreadable | Self::BadItem | Self::OtherPool | Self::Rejected => Directive::Park,
             Self::Denied | Self::NotFound | Self::BadSetting => Directive::Stop,
         }
     }
@@ -63,6 +65,7 @@ impl ErrorKind {
             Self::NotFound => "not_found",
             Self::BadSetting => "bad_setting",
             Self::Unreadable => "unreadable",
+            Self::BadItem => "bad_item",
             Self::Newer => "newer_format",
             Self::OtherPool => "other_pool",
             Self::Rejected => "rejected",
@@ -85,6 +88,9 @@ impl ErrorKind {
             Self::BadSetting => "correct the named environment variable and deploy again",
             Self::Unreadable => {
                 "find out who writes to the queue; if it is Twinpool, keep the message and report a bug"
+            }
+            Self::BadItem => {
+                "restore the user's or group's item from its last version, then redrive the dead-letter queue"
             }
             Self::Newer => "deploy the newer version of the replicator; the message waits in the queue",
             Self::OtherPool => {
@@ -224,6 +230,7 @@ mod tests {
         assert_eq!(ErrorKind::BadSetting.directive(), Directive::Stop);
         assert_eq!(ErrorKind::Newer.directive(), Directive::RetryLater);
         assert_eq!(ErrorKind::Unreadable.directive(), Directive::Park);
+        assert_eq!(ErrorKind::BadItem.directive(), Directive::Park);
         assert_eq!(ErrorKind::OtherPool.directive(), Directive::Park);
     }
 

@@ -184,3 +184,147 @@ fn bury(slot: &mut Option<Tombstone>, announced_at: Timestamp, cause: &str) {
         },
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        observation::UserRead,
+        personal::{Personal, Sub},
+        user::{Account, Attributes},
+    };
+
+    // The laws (any order, duplication, batching; an independent model) are properties in `shared/tests/merge.rs`. Here stand
+    // the examples that say what the laws are for.
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn empty() -> UserRecord {
+        UserRecord::new(Sub::new("0f1e").unwrap())
+    }
+
+    fn read(username: &str, modified: i64, read_at: i64) -> Observation {
+        let attributes = Attributes {
+            username: Personal::new(username),
+            ..Attributes::default()
+        };
+        let account = Account {
+            enabled: true,
+            created: at(0),
+            modified: at(modified),
+        };
+        let user = UserRead {
+            attributes,
+            status: "CONFIRMED".into(),
+            account,
+        };
+        Observation {
+            source: "ListUsers".into(),
+            evidence: Evidence::Read {
+                user,
+                read_at: at(read_at),
+            },
+        }
+    }
+
+    fn groups(name: &str, announced_at: i64, read_at: i64, source: &str) -> Observation {
+        let groups = BTreeSet::from([name.to_owned()]);
+        let evidence = Evidence::Groups {
+            groups,
+            announced_at: at(announced_at),
+            read_at: at(read_at),
+        };
+        Observation {
+            source: source.into(),
+            evidence,
+        }
+    }
+
+    fn gone(announced_at: i64) -> Observation {
+        Observation {
+            source: "DeleteUser".into(),
+            evidence: Evidence::Gone {
+                announced_at: at(announced_at),
+            },
+        }
+    }
+
+    fn write(stored: Option<&UserRecord>, observations: &[Observation]) -> UserRecord {
+        match merge(stored, empty, observations) {
+            Decision::Write(record) => record,
+            Decision::Unchanged => panic!("nothing to write"),
+        }
+    }
+
+    #[test]
+    fn a_stale_read_loses() {
+        let record = write(None, &[read("new", 2_000, 2_100), read("old", 1_000, 5_000)]);
+        assert_eq!(record.username().unwrap().expose(), "new");
+        assert_eq!(
+            merge(Some(&record), empty, &[read("old", 1_000, 9_000)]),
+            Decision::Unchanged
+        );
+    }
+
+    #[test]
+    fn ties_are_broken_by_sight_then_bytes_then_source() {
+        let held = |observations: &[Observation]| {
+            let facet = write(None, observations).groups.unwrap();
+            (
+                facet.data.into_iter().next().unwrap(),
+                facet.observed_at.as_millis(),
+                facet.source,
+            )
+        };
+        for mut two in [
+            [groups("b", 1_000, 10, "x"), groups("a", 1_000, 11, "x")],
+            [groups("a", 1_000, 11, "w"), groups("a", 1_000, 11, "x")],
+            [groups("a", 1_000, 11, "x"), groups("Z", 1_000, 11, "y")],
+        ] {
+            let expected = ("a".to_owned(), 11, "x".to_owned());
+            assert_eq!(held(&two), expected);
+            two.reverse();
+            assert_eq!(held(&two), expected);
+        }
+    }
+
+    #[test]
+    fn reading_the_same_again_is_no_write() {
+        let record = write(None, &[read("ann", 1_000, 2_000)]);
+        assert_eq!(
+            merge(Some(&record), empty, &[read("ann", 1_000, 90_000_000)]),
+            Decision::Unchanged
+        );
+        assert_eq!(merge(Some(&record), empty, []), Decision::Unchanged);
+    }
+
+    #[test]
+    fn a_deletion_keeps_the_last_that_was_known() {
+        let known = write(None, &[read("ann", 1_000, 2_000)]);
+        let deleted = write(Some(&known), &[gone(70_000)]);
+        assert!(!deleted.is_alive());
+        assert_eq!(
+            deleted.deleted,
+            Some(Tombstone {
+                at: at(70_999),
+                cause: "DeleteUser".into()
+            })
+        );
+        assert_eq!(deleted.username().unwrap().expose(), "ann");
+        // The index still shows them a minute later: an echo. Later than that it is no echo.
+        assert_eq!(
+            merge(Some(&deleted), empty, &[read("ann", 1_000, 130_999)]),
+            Decision::Unchanged
+        );
+        assert!(write(Some(&deleted), &[read("ann", 1_000, 131_000)]).is_alive());
+    }
+
+    #[test]
+    fn nothing_known_is_still_a_record() {
+        assert_eq!(merge(None, empty, []), Decision::Write(empty()));
+    }
+}

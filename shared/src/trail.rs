@@ -205,3 +205,58 @@ fn text<'a>(value: &'a Value, pointer: &str) -> Option<&'a str> {
 fn is_hidden(text: &str) -> bool {
     text.starts_with("HIDDEN_")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn reasons_have_names_of_their_own() {
+        let nothing = [Nothing::Reads, Nothing::NotReadable, Nothing::Starts, Nothing::SignIn].map(Ignored::Nothing);
+        let all = [Ignored::NotCognito, Ignored::Failed, Ignored::Own, Ignored::OtherPool]
+            .into_iter()
+            .chain(nothing);
+        let names: Vec<_> = all.map(Ignored::as_str).collect();
+        let expected = [
+            "not_cognito",
+            "call_failed",
+            "own_write",
+            "other_pool",
+            "reads",
+            "not_readable",
+            "starts",
+            "sign_in",
+        ];
+        assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_text_is_there_or_not() {
+        let value = json!({"a": {"b": ["", "x"]}, "n": 7, "o": {}});
+        assert_eq!(text(&value, "/a/b/1"), Some("x"));
+        for absent in ["/a/b/0", "/a/b/2", "/a/b", "/n", "/o", "/p/q", ""] {
+            assert_eq!(text(&value, absent), None, "{absent}");
+        }
+    }
+
+    #[test]
+    fn hidden_is_what_starts_so() {
+        assert!(is_hidden("HIDDEN_DUE_TO_SECURITY_REASONS") && is_hidden("HIDDEN_FOR_SECURITY_REASONS"));
+        assert!(!is_hidden("hidden") && !is_hidden("us-east-1_HIDDEN_") && !is_hidden(""));
+    }
+
+    #[test]
+    fn the_issuer_goes_before_the_session() {
+        let arn = "arn:aws:sts::123456789012:assumed-role/session-role/session";
+        let both = json!({"userIdentity": {"arn": arn, "sessionContext": {"sessionIssuer": {"userName": "issuer"}}}});
+        assert_eq!(role(&both), Some("issuer"));
+        assert_eq!(role(&json!({"userIdentity": {"arn": arn}})), Some("session-role"));
+        assert_eq!(
+            role(&json!({"userIdentity": {"arn": "arn:aws:iam::123456789012:root"}})),
+            None
+        );
+        assert_eq!(role(&json!({})), None);
+    }
+}

@@ -8,6 +8,8 @@ use twinpool_shared::{change::Change, error::Error};
 /// A message as the replicator needs it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
+    /// What the body says, or why it says nothing.
+    pub change: Result<Change, Error>,
     /// Id by which a failure is reported.
     pub id: String,
     /// The body; personal.
@@ -40,20 +42,12 @@ impl From<SqsMessage> for Message {
             .attributes
             .get("ApproximateReceiveCount")
             .and_then(|count| count.parse().ok());
+        let body = message.body.unwrap_or_default();
         Self {
+            change: Change::parse(&body).map_err(Error::from),
             id: message.message_id.unwrap_or_default(),
-            body: message.body.unwrap_or_default(),
+            body,
             receives: receives.unwrap_or(1),
         }
-    }
-}
-
-impl Message {
-    /// The change in the body.
-    ///
-    /// # Errors
-    /// `Unreadable` or `Newer`.
-    pub fn change(&self) -> Result<Change, Error> {
-        Change::parse(&self.body).map_err(Error::from)
     }
 }

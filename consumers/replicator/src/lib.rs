@@ -143,9 +143,12 @@ impl Replicator {
         let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
         let mut entries = Vec::with_capacity(messages.len());
         for (at, message) in messages.iter().enumerate() {
-            match message.change() {
-                Ok(change) => entries.push(Entry { at, change }),
-                Err(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error)),
+            match &message.change {
+                Ok(change) => entries.push(Entry {
+                    at,
+                    change: change.clone(),
+                }),
+                Err(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error.clone())),
             }
         }
         let mut users: BTreeMap<String, BTreeMap<Sub, Vec<Entry>>> = BTreeMap::new();

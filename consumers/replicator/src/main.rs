@@ -4,6 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
 use twinpool_replicator::Replicator;
 use twinpool_shared::{
     adapter::{
@@ -27,9 +28,13 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let handler = service_fn(move |event: LambdaEvent<SqsEvent>| {
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let replicator = Arc::clone(&replicator);
-        async move { Ok::<_, lambda_runtime::Error>(replicator.handle(event.payload).await) }
+        async move {
+            // Read here and not by the runtime, whose error would quote what it could not read.
+            let batch: SqsEvent = serde_json::from_str(event.payload.get()).map_err(|_| "the event is not from SQS")?;
+            Ok::<_, lambda_runtime::Error>(replicator.handle(batch).await)
+        }
     });
     match lambda_runtime::run(handler).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -154,8 +154,9 @@ pub(crate) async fn conclude(
         let outcome = match outcome {
             Outcome::Again { .. }
                 if message
-                    .change()
-                    .is_ok_and(|change| !put_back.insert((change.id, change.attempt))) =>
+                    .change
+                    .as_ref()
+                    .is_ok_and(|change| !put_back.insert((&change.id, change.attempt))) =>
             {
                 Outcome::Unchanged
             }
@@ -180,7 +181,7 @@ pub(crate) async fn conclude(
     let mut response = SqsBatchResponse::default();
     let mut tally = Tally::default();
     for (message, outcome, done) in concluded {
-        let change = message.change().ok();
+        let change = message.change.as_ref().ok();
         let (id, cause) = change
             .as_ref()
             .map_or(("", ""), |change| (change.id.as_str(), change.cause.as_str()));
@@ -231,7 +232,10 @@ pub(crate) async fn conclude(
 impl Replicator {
     async fn make_good(&self, message: &Message, outcome: &Outcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Again { delay_seconds, .. } => self.queue.send(&message.change()?.again(), *delay_seconds).await,
+            Outcome::Again { delay_seconds, .. } => match &message.change {
+                Ok(change) => self.queue.send(&change.again(), *delay_seconds).await,
+                Err(error) => Err(error.clone()),
+            },
             Outcome::Park(reason) => {
                 // SQS takes no empty body.
                 let body = if message.body.is_empty() { "-" } else { &message.body };

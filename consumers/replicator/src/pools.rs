@@ -1,14 +1,16 @@
 //! Which pool a change is about.
 //!
-//! Invariant: a change is given up as another pool's only on Cognito's word, newer than the change.
+//! Invariant: a change is given up as another pool's only at its second look: a client that was just made may not be listed
+//! yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use tokio::sync::Mutex;
 use twinpool_shared::{
     change::{Change, PoolRef, Subject},
     error::{Error, ErrorKind},
-    settle::{self, Verdict},
+    settle::{self, Doubt, Verdict},
+    time::{SECOND_MILLIS, Timestamp},
 };
 
 use crate::Replicator;
@@ -28,9 +30,21 @@ pub enum Resolved {
 #[derive(Debug)]
 pub struct PoolResolver {
     pools: Vec<String>,
-    /// Pool of each app client, `None` for a client of another pool. A client never moves, so an answer holds for ever.
-    clients: Mutex<HashMap<String, Option<String>>>,
+    clients: Mutex<Clients>,
 }
+
+/// App clients as they were last listed.
+#[derive(Debug, Default)]
+struct Clients {
+    /// Pool of each client. A client never moves, so this holds for ever.
+    pool: HashMap<String, String>,
+    /// Clients that were not listed at `listed_at`.
+    others: HashSet<String>,
+    listed_at: Option<Timestamp>,
+}
+
+/// Seconds until the second look at a change of an unknown client, and for how long a listing is good for those.
+const SECOND_LOOK_SECONDS: u32 = 60;
 
 impl PoolResolver {
     /// For these configured pools.
@@ -38,7 +52,7 @@ impl PoolResolver {
     pub fn new(pools: Vec<String>) -> Self {
         Self {
             pools,
-            clients: Mutex::new(HashMap::new()),
+            clients: Mutex::new(Clients::default()),
         }
     }
 
@@ -55,8 +69,15 @@ impl PoolResolver {
                 format!("pool {pool} is not in TWINPOOL_POOLS"),
             )),
             PoolRef::Client(client) => {
-                let pool = self.pool_of_client(replicator, client).await?;
-                Ok(pool.map_or(Resolved::NotOurs, |pool| Resolved::Pools(vec![pool])))
+                let second_look = Verdict::Again {
+                    delay_seconds: SECOND_LOOK_SECONDS,
+                    why: Doubt::Missing,
+                };
+                Ok(match self.pool_of_client(replicator, client).await? {
+                    Some(pool) => Resolved::Pools(vec![pool]),
+                    None if change.attempt == 0 => Resolved::NotYet(second_look),
+                    None => Resolved::NotOurs,
+                })
             }
             PoolRef::Any => self.any(replicator, change).await,
         }
@@ -65,15 +86,31 @@ impl PoolResolver {
     async fn pool_of_client(&self, replicator: &Replicator, client: &str) -> Result<Option<String>, Error> {
         // Held over the calls on purpose: a batch full of one new client asks once.
         let mut clients = self.clients.lock().await;
-        if let Some(known) = clients.get(client) {
-            return Ok(known.clone());
+        if let Some(pool) = clients.pool.get(client) {
+            return Ok(Some(pool.clone()));
+        }
+        let now = (replicator.clock)();
+        let good_millis = i64::from(SECOND_LOOK_SECONDS) * SECOND_MILLIS;
+        let fresh = clients
+            .listed_at
+            .is_some_and(|listed_at| now.millis_since(listed_at) < good_millis);
+        if fresh && clients.others.contains(client) {
+            return Ok(None);
         }
         for pool in &self.pools {
             for found in replicator.reader.clients_of(pool).await? {
-                clients.insert(found, Some(pool.clone()));
+                clients.pool.insert(found, pool.clone());
             }
         }
-        Ok(clients.entry(client.to_owned()).or_default().clone())
+        if !fresh {
+            clients.others.clear();
+            clients.listed_at = Some(now);
+        }
+        let pool = clients.pool.get(client).cloned();
+        if pool.is_none() {
+            clients.others.insert(client.to_owned());
+        }
+        Ok(pool)
     }
 
     /// The pool whose backup knows the user, else the pool that shows the user now.

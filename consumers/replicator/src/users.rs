@@ -34,8 +34,8 @@ impl Replicator {
         let subs: Vec<Sub> = users.keys().cloned().collect();
         let mut stored = match self.table.users(&pool, &subs).await {
             Ok(stored) => stored,
-            // One item of a newer version, or a page that failed, must not hold the others up.
-            Err(_) if subs.len() > 1 => {
+            // One item that cannot be read must not hold the others up.
+            Err(error) if subs.len() > 1 && matches!(error.kind, ErrorKind::Newer | ErrorKind::BadItem) => {
                 let mut results = Vec::new();
                 for (sub, entries) in users {
                     results.extend(Box::pin(self.users(pool.clone(), BTreeMap::from([(sub, entries)]))).await);

@@ -225,7 +225,7 @@ fn write_item<T: serde::Serialize>(item: &T) -> Result<Item, Error> {
 /// Reads an item, unless a newer version wrote it: overwriting that would drop what it says.
 ///
 /// # Errors
-/// `Newer` or `Unreadable`; neither quotes the item.
+/// `Newer` or `BadItem`; neither quotes the item.
 pub fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     let version = item
         .get("schema_version")
@@ -238,7 +238,7 @@ pub fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
         )),
         _ => serde_dynamo::from_item(item).map_err(|_| {
             Error::new(
-                ErrorKind::Unreadable,
+                ErrorKind::BadItem,
                 "an item of the table is not one that Twinpool wrote",
             )
         }),
