@@ -1,1 +1,1 @@
-//! Benchmarks.
+//! Micro-benchmarks of the pure core; see `merge.rs`. The benches of whole functions are the `bench` binary of `twinpool-tests`.
