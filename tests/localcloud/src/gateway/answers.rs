@@ -3,9 +3,9 @@
 //! Invariant: a made-up error is indistinguishable in form from the service's own, so that SDKs take their usual path.
 
 use bytes::Bytes;
-use http_body_util::{Either, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -30,7 +30,9 @@ const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 pub(super) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
     let mut response = Response::new(Either::Left(Full::new(body.into())));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
@@ -94,7 +96,9 @@ pub(super) fn fault(kind: FaultKind, service: &str, request_headers: &HeaderMap,
         // SQS moved from the query protocol to JSON; SDKs read the older code from here.
         let side = if status < 500 { "Sender" } else { "Receiver" };
         if let Ok(value) = HeaderValue::from_str(&format!("{code};{side}")) {
-            response.headers_mut().insert(HeaderName::from_static("x-amzn-query-error"), value);
+            response
+                .headers_mut()
+                .insert(HeaderName::from_static("x-amzn-query-error"), value);
         }
     }
     with_error_type(response, code)
@@ -108,13 +112,37 @@ fn wording(kind: FaultKind, service: &str) -> (u16, &'static str, &'static str) 
             "ProvisionedThroughputExceededException",
             "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API.",
         ),
-        (FaultKind::Throttle, "sqs") => (400, "RequestThrottled", "The request was denied due to request throttling."),
+        (FaultKind::Throttle, "sqs") => (
+            400,
+            "RequestThrottled",
+            "The request was denied due to request throttling.",
+        ),
         (FaultKind::Throttle, "lambda") => (429, "TooManyRequestsException", "Rate Exceeded."),
         (FaultKind::Throttle, _) => (400, "ThrottlingException", "Rate exceeded"),
         (FaultKind::Http503, _) => (503, "ServiceUnavailable", "Service is unavailable. Please retry."),
         (_, "cognito-idp") => (500, "InternalErrorException", "Something went wrong"),
-        (_, "dynamodb") => (500, "InternalServerError", "The request processing has failed because of an unknown error."),
-        (_, "lambda") => (500, "ServiceException", "An error occurred and the request cannot be processed."),
-        (_, _) => (500, "InternalFailure", "The request processing has failed because of an unknown error."),
+        (_, "dynamodb") => (
+            500,
+            "InternalServerError",
+            "The request processing has failed because of an unknown error.",
+        ),
+        (_, "lambda") => (
+            500,
+            "ServiceException",
+            "An error occurred and the request cannot be processed.",
+        ),
+        (_, _) => (
+            500,
+            "InternalFailure",
+            "The request processing has failed because of an unknown error.",
+        ),
     }
+}
+
+/// The same answer, its body cut in the middle: valid HTTP, broken JSON.
+pub(super) async fn cut_short(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, Either::Left(Full::new(whole.slice(..whole.len() / 2))))
 }

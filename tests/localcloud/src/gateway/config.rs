@@ -62,7 +62,10 @@ pub struct Quotas {
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { enabled: true, overrides: BTreeMap::new() }
+        Self {
+            enabled: true,
+            overrides: BTreeMap::new(),
+        }
     }
 }
 
@@ -80,7 +83,11 @@ pub struct Trail {
 
 impl Default for Trail {
     fn default() -> Self {
-        Self { delay_ms: Span::Range([50, 300]), duplicate_percent: 0.0, drop_percent: 0.0 }
+        Self {
+            delay_ms: Span::Range([50, 300]),
+            duplicate_percent: 0.0,
+            drop_percent: 0.0,
+        }
     }
 }
 
@@ -184,8 +191,11 @@ impl Config {
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let mut config: Self = serde_json::from_slice(text).map_err(|error| error.to_string())?;
         // One spelling inside, so that look-ups need not know the alias.
-        config.latency_ms =
-            config.latency_ms.into_iter().map(|(service, span)| (service_name(&service).to_owned(), span)).collect();
+        config.latency_ms = config
+            .latency_ms
+            .into_iter()
+            .map(|(service, span)| (service_name(&service).to_owned(), span))
+            .collect();
         for rule in &mut config.faults {
             rule.service = service_name(&rule.service).to_owned();
         }
@@ -194,7 +204,12 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
-        for (name, span) in self.latency_ms.iter().map(|(name, span)| (name.as_str(), span)).chain([("trail", &self.trail.delay_ms)]) {
+        for (name, span) in self
+            .latency_ms
+            .iter()
+            .map(|(name, span)| (name.as_str(), span))
+            .chain([("trail", &self.trail.delay_ms)])
+        {
             let (from, to) = span.ends();
             if from > to {
                 return Err(format!("{name}: the range [{from}, {to}] is empty"));
@@ -206,7 +221,10 @@ impl Config {
             ("sqs.duplicate_percent", self.sqs.duplicate_percent),
             ("sqs.delay_percent", self.sqs.delay_percent),
         ];
-        let rules = self.faults.iter().filter_map(|rule| rule.percent.map(|percent| ("faults[].percent", percent)));
+        let rules = self
+            .faults
+            .iter()
+            .filter_map(|rule| rule.percent.map(|percent| ("faults[].percent", percent)));
         for (name, percent) in shares.into_iter().chain(rules) {
             if !(0.0..=100.0).contains(&percent) {
                 return Err(format!("{name}: {percent} is no percentage"));
@@ -242,7 +260,8 @@ mod tests {
         assert_eq!(config.faults[0].service, "cognito-idp");
         assert_eq!(config.faults[0].operation, "*");
         assert!(config.quotas.enabled);
-        let again = Config::parse(&serde_json::to_vec(&config).expect("plain data")).expect("what GET answers, PUT accepts");
+        let again =
+            Config::parse(&serde_json::to_vec(&config).expect("plain data")).expect("what GET answers, PUT accepts");
         assert_eq!(again, config);
     }
 
@@ -255,7 +274,10 @@ mod tests {
             (r#"{"sqs": {"delay_percent": 5}}"#, "delay_seconds_max"),
             (r#"{"faults": [{"kind": "refuse_region"}]}"#, "refuse_region"),
             (r#"{"faults": [{"kind": "explode"}]}"#, "explode"),
-            (r#"{"faults": [{"kind": "empty_page", "service": "sqs"}]}"#, "empty_page"),
+            (
+                r#"{"faults": [{"kind": "empty_page", "service": "sqs"}]}"#,
+                "empty_page",
+            ),
         ] {
             let error = Config::parse(text.as_bytes()).expect_err("a mistake");
             assert!(error.contains(wanted), "{error}");

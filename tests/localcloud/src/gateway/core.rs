@@ -19,6 +19,10 @@ pub trait UserPools: Send {
     fn set_rates(&mut self, overrides: &BTreeMap<String, u32>);
     /// The public keys that the tokens verify with.
     fn jwks(&self) -> Value;
+    /// One user as the state holds it, read without any effect (no call of Cognito's own does that).
+    fn user(&self, pool: &str, sub: &str) -> Option<Value>;
+    /// How many users of a pool are billable this month.
+    fn billable(&self, pool: &str) -> usize;
 }
 
 /// The real core with its quota buckets, which AWS keeps per account and Region.
@@ -35,7 +39,12 @@ impl Core {
     #[must_use]
     pub fn new(seed: u64, tokens: TokenSigner) -> Self {
         let jwks = tokens.jwks();
-        Self { cloud: Cloud::new(ACCOUNT, seed, tokens), jwks, overrides: BTreeMap::new(), buckets: BTreeMap::new() }
+        Self {
+            cloud: Cloud::new(ACCOUNT, seed, tokens),
+            jwks,
+            overrides: BTreeMap::new(),
+            buckets: BTreeMap::new(),
+        }
     }
 }
 
@@ -45,11 +54,15 @@ impl UserPools for Core {
     }
 
     fn admit(&mut self, region: &str, operation: &str, now_millis: i64) -> bool {
-        let Some(category) = quota_category(operation) else { return true };
+        let Some(category) = quota_category(operation) else {
+            return true;
+        };
         if !self.buckets.contains_key(region) {
             self.buckets.insert(region.to_owned(), Buckets::new(&self.overrides));
         }
-        self.buckets.get_mut(region).is_none_or(|buckets| buckets.take(category, now_millis))
+        self.buckets
+            .get_mut(region)
+            .is_none_or(|buckets| buckets.take(category, now_millis))
     }
 
     fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
@@ -59,5 +72,13 @@ impl UserPools for Core {
 
     fn jwks(&self) -> Value {
         self.jwks.clone()
+    }
+
+    fn user(&self, pool: &str, sub: &str) -> Option<Value> {
+        self.cloud.user_snapshot(pool, sub)
+    }
+
+    fn billable(&self, pool: &str) -> usize {
+        self.cloud.billable_this_month(pool)
     }
 }

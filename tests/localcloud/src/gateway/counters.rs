@@ -64,7 +64,10 @@ impl Counters {
     }
 
     pub(super) fn fired(&mut self, service: &str, operation: &str, kind: &str) {
-        *self.faults_fired.entry(format!("{service}:{operation}:{kind}")).or_default() += 1;
+        *self
+            .faults_fired
+            .entry(format!("{service}:{operation}:{kind}"))
+            .or_default() += 1;
     }
 
     pub(super) fn activated(&mut self, role: &str, users: usize) {
@@ -75,8 +78,14 @@ impl Counters {
 
     /// Start again from zero. What is still on its way stays counted as pending.
     pub(super) fn reset(&mut self) {
-        let trail = TrailCounters { pending: self.trail.pending, ..TrailCounters::default() };
-        *self = Self { trail, ..Self::default() };
+        let trail = TrailCounters {
+            pending: self.trail.pending,
+            ..TrailCounters::default()
+        };
+        *self = Self {
+            trail,
+            ..Self::default()
+        };
     }
 }
 
@@ -85,6 +94,10 @@ fn bump(tallies: &mut BTreeMap<String, Tally>, outer: &str, inner: &str) {
     if let Some(count) = tallies.get_mut(outer).and_then(|tally| tally.get_mut(inner)) {
         *count += 1;
     } else {
-        *tallies.entry(outer.to_owned()).or_default().entry(inner.to_owned()).or_default() += 1;
+        *tallies
+            .entry(outer.to_owned())
+            .or_default()
+            .entry(inner.to_owned())
+            .or_default() += 1;
     }
 }

@@ -33,7 +33,11 @@ impl Scope {
         let service = parts.next()?.to_owned();
         let region = parts.next()?.to_owned();
         let key_id = parts.nth(1)?.to_owned();
-        Some(Self { key_id, region, service })
+        Some(Self {
+            key_id,
+            region,
+            service,
+        })
     }
 }
 
@@ -73,7 +77,10 @@ mod tests {
                 .expect("a header"),
         );
         let scope = Scope::of(&headers).expect("signed");
-        assert_eq!((scope.key_id.as_str(), scope.region.as_str(), scope.service.as_str()), ("AKIDEXAMPLE", "eu-west-1", "cognito-idp"));
+        assert_eq!(
+            (scope.key_id.as_str(), scope.region.as_str(), scope.service.as_str()),
+            ("AKIDEXAMPLE", "eu-west-1", "cognito-idp")
+        );
         headers.insert(AUTHORIZATION, "Bearer x".parse().expect("a header"));
         assert_eq!(Scope::of(&headers), None);
     }

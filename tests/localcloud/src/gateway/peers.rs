@@ -18,8 +18,13 @@ const SOME_FUNCTION: &str = "arn:aws:sts::111122223333:assumed-role/unidentified
 /// The principal behind a connection that signs with the account's number.
 pub(super) async fn function_principal(upstream: Option<&Upstream>, peer: SocketAddr, local: SocketAddr) -> String {
     // Walking /proc blocks; it happens once per connection.
-    let found = tokio::task::spawn_blocking(move || function_behind(peer, local)).await.ok().flatten();
-    let (Some((name, region)), Some(upstream)) = (found, upstream) else { return SOME_FUNCTION.to_owned() };
+    let found = tokio::task::spawn_blocking(move || function_behind(peer, local))
+        .await
+        .ok()
+        .flatten();
+    let (Some((name, region)), Some(upstream)) = (found, upstream) else {
+        return SOME_FUNCTION.to_owned();
+    };
     let role = role_of(upstream, &name, &region).await;
     let role = role.unwrap_or_else(|| format!("arn:aws:iam::{ACCOUNT}:role/{name}"));
     as_principal(&role, &name)
@@ -27,7 +32,10 @@ pub(super) async fn function_principal(upstream: Option<&Upstream>, peer: Socket
 
 async fn role_of(upstream: &Upstream, function: &str, region: &str) -> Option<String> {
     let path = format!("/2015-03-31/functions/{function}/configuration");
-    let request = upstream.signed(Method::GET, &path, region, "lambda").body(own_body("")).ok()?;
+    let request = upstream
+        .signed(Method::GET, &path, region, "lambda")
+        .body(own_body(""))
+        .ok()?;
     let answer = upstream.call(request).await.ok()?;
     Some(answer.json()["Role"].as_str()?.to_owned())
 }
@@ -38,9 +46,15 @@ fn function_behind(peer: SocketAddr, local: SocketAddr) -> Option<(String, Strin
     let socket = format!("socket:[{inode}]");
     for process in fs::read_dir("/proc").ok()?.flatten() {
         // The environment first: it rules out nearly every process with one read.
-        let Ok(environment) = fs::read(process.path().join("environ")) else { continue };
-        let Some(name) = variable(&environment, "AWS_LAMBDA_FUNCTION_NAME") else { continue };
-        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else { continue };
+        let Ok(environment) = fs::read(process.path().join("environ")) else {
+            continue;
+        };
+        let Some(name) = variable(&environment, "AWS_LAMBDA_FUNCTION_NAME") else {
+            continue;
+        };
+        let Ok(descriptors) = fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
         let holds = descriptors
             .flatten()
             .any(|descriptor| fs::read_link(descriptor.path()).is_ok_and(|link| link.as_os_str() == socket.as_str()));

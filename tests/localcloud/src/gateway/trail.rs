@@ -52,7 +52,10 @@ pub(super) struct Bus {
 
 impl Bus {
     pub(super) fn new() -> Self {
-        Self { rules: Mutex::new(HashMap::new()), slots: Semaphore::new(AT_ONCE) }
+        Self {
+            rules: Mutex::new(HashMap::new()),
+            slots: Semaphore::new(AT_ONCE),
+        }
     }
 }
 
@@ -61,7 +64,7 @@ pub(super) fn publish(gateway: &Arc<Gateway>, records: Vec<TrailRecord>) {
     if gateway.upstream.is_none() || records.is_empty() {
         return;
     }
-    let settings = gateway.config().trail;
+    let settings = gateway.config().trail.clone();
     let (from, to) = settings.delay_ms.ends();
     for record in records {
         let mut copies = Vec::with_capacity(2);
@@ -94,7 +97,9 @@ pub(super) fn publish(gateway: &Arc<Gateway>, records: Vec<TrailRecord>) {
 }
 
 async fn deliver(gateway: &Gateway, record: &TrailRecord) {
-    let (Some(upstream), Ok(_slot)) = (&gateway.upstream, gateway.bus.slots.acquire().await) else { return };
+    let (Some(upstream), Ok(_slot)) = (&gateway.upstream, gateway.bus.slots.acquire().await) else {
+        return;
+    };
     let outcome = async {
         let rules = rules_of(&gateway.bus, upstream, &record.region).await?;
         let read_only = record.detail["readOnly"].as_bool() == Some(true);
@@ -106,7 +111,11 @@ async fn deliver(gateway: &Gateway, record: &TrailRecord) {
                 continue;
             }
             for target in &rule.targets {
-                if hand_over(upstream, target, event).await { counts.0 += 1 } else { counts.1 += 1 }
+                if hand_over(upstream, target, event).await {
+                    counts.0 += 1;
+                } else {
+                    counts.1 += 1;
+                }
             }
         }
         Ok::<(u64, u64), UpstreamError>(counts)
@@ -154,16 +163,33 @@ async fn ask_for_rules(upstream: &Upstream, region: &str) -> Result<Vec<Rule>, U
         if token.is_string() {
             input["NextToken"] = token;
         }
-        let page = upstream.aws_json(region, "events", "AWSEvents.ListRules", &input).await?.json();
+        let page = upstream
+            .aws_json(region, "events", "AWSEvents.ListRules", &input)
+            .await?
+            .json();
         for rule in page["Rules"].as_array().into_iter().flatten() {
             let state = rule["State"].as_str().unwrap_or_default();
-            let (Some(name), Some(pattern)) = (rule["Name"].as_str(), rule["EventPattern"].as_str()) else { continue };
+            let (Some(name), Some(pattern)) = (rule["Name"].as_str(), rule["EventPattern"].as_str()) else {
+                continue;
+            };
             if !(state == "ENABLED" || state == ALL_EVENTS) || !may_match(pattern) {
                 continue;
             }
-            let answer = upstream.aws_json(region, "events", "AWSEvents.ListTargetsByRule", &json!({"Rule": name})).await?.json();
-            let targets = answer["Targets"].as_array().into_iter().flatten().filter_map(target).collect();
-            rules.push(Rule { pattern: pattern.to_owned(), all_events: state == ALL_EVENTS, targets });
+            let answer = upstream
+                .aws_json(region, "events", "AWSEvents.ListTargetsByRule", &json!({"Rule": name}))
+                .await?
+                .json();
+            let targets = answer["Targets"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(target)
+                .collect();
+            rules.push(Rule {
+                pattern: pattern.to_owned(),
+                all_events: state == ALL_EVENTS,
+                targets,
+            });
         }
         token = page["NextToken"].clone();
         if !token.is_string() {
@@ -179,19 +205,31 @@ fn target(given: &Value) -> Option<TargetOfRule> {
         return None;
     }
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    Some(TargetOfRule { arn, input: text(&given["Input"]), message_group: text(&given["SqsParameters"]["MessageGroupId"]) })
+    Some(TargetOfRule {
+        arn,
+        input: text(&given["Input"]),
+        message_group: text(&given["SqsParameters"]["MessageGroupId"]),
+    })
 }
 
 /// Rules that name their sources exactly and do not name ours need not be asked about.
 fn may_match(pattern: &str) -> bool {
-    let Ok(pattern) = serde_json::from_str::<Value>(pattern) else { return false };
-    let Some(sources) = pattern["source"].as_array() else { return true };
-    sources.iter().any(|source| !source.is_string() || source == "aws.cognito-idp")
+    let Ok(pattern) = serde_json::from_str::<Value>(pattern) else {
+        return false;
+    };
+    let Some(sources) = pattern["source"].as_array() else {
+        return true;
+    };
+    sources
+        .iter()
+        .any(|source| !source.is_string() || source == "aws.cognito-idp")
 }
 
 async fn matches(upstream: &Upstream, region: &str, pattern: &str, event: &str) -> Result<bool, UpstreamError> {
     let input = json!({"EventPattern": pattern, "Event": event});
-    let answer = upstream.aws_json(region, "events", "AWSEvents.TestEventPattern", &input).await?;
+    let answer = upstream
+        .aws_json(region, "events", "AWSEvents.TestEventPattern", &input)
+        .await?;
     Ok(answer.json()["Result"].as_bool() == Some(true))
 }
 
@@ -203,13 +241,16 @@ async fn hand_over(upstream: &Upstream, target: &TargetOfRule, event: &str) -> b
             tokio::time::sleep(Duration::from_millis(100 << attempt)).await;
         }
         let mut parts = target.arn.splitn(6, ':').skip(2);
-        let (Some(service), Some(region), Some(account), Some(resource)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        let (Some(service), Some(region), Some(account), Some(resource)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
             return false;
         };
         let answer = match service {
             "lambda" => upstream.invoke(&target.arn, "Event", payload.to_owned()).await,
             "sqs" => {
-                let mut input = json!({"QueueUrl": format!("http://localhost/{account}/{resource}"), "MessageBody": payload});
+                let mut input =
+                    json!({"QueueUrl": format!("http://localhost/{account}/{resource}"), "MessageBody": payload});
                 if let Some(group) = &target.message_group {
                     input["MessageGroupId"] = json!(group);
                 }

@@ -18,7 +18,12 @@ pub(super) async fn invoke(upstream: Option<&Upstream>, trigger: &TriggerCall) -
     let Some(upstream) = upstream else {
         return Err(unexpected(slot, "ResourceNotFoundException."));
     };
-    match tokio::time::timeout(LIMIT, upstream.invoke(&trigger.function_arn, "RequestResponse", trigger.event.to_string())).await {
+    match tokio::time::timeout(
+        LIMIT,
+        upstream.invoke(&trigger.function_arn, "RequestResponse", trigger.event.to_string()),
+    )
+    .await
+    {
         Err(_elapsed) => Err(unexpected(slot, "Socket timeout while invoking Lambda function.")),
         Ok(Err(_unreachable)) => Err(unexpected(slot, "ServiceException.")),
         Ok(Ok(answer)) => judge(trigger, &answer),
@@ -32,24 +37,44 @@ fn judge(trigger: &TriggerCall, answer: &Answer) -> Result<(), ApiError> {
         let message = body["errorMessage"].as_str().unwrap_or_default();
         // AWS ends the sentence itself.
         let message = message.strip_suffix('.').unwrap_or(message);
-        return Err(error("UserLambdaValidationException", format!("{slot} failed with error {message}.")));
+        return Err(error(
+            "UserLambdaValidationException",
+            format!("{slot} failed with error {message}."),
+        ));
     }
     if !answer.status.is_success() {
-        let code = super::answers::error_type(&answer.headers).or(body["__type"].as_str()).unwrap_or("ServiceException");
-        return Err(unexpected(slot, &format!("{}.", code.split(':').next().unwrap_or(code))));
+        let code = super::answers::error_type(&answer.headers)
+            .or(body["__type"].as_str())
+            .unwrap_or("ServiceException");
+        return Err(unexpected(
+            slot,
+            &format!("{}.", code.split(':').next().unwrap_or(code)),
+        ));
     }
     // The function must hand the event back. A response that is no object cannot hold an answer either.
-    let same = ["triggerSource", "userPoolId", "version"].iter().all(|member| body[member] == trigger.event[member]);
+    let same = ["triggerSource", "userPoolId", "version"]
+        .iter()
+        .all(|member| body[member] == trigger.event[member]);
     if !body.is_object() || !same || !(body["response"].is_object() || body["response"].is_null()) {
-        return Err(error("InvalidLambdaResponseException", "Unrecognizable lambda output".to_owned()));
+        return Err(error(
+            "InvalidLambdaResponseException",
+            "Unrecognizable lambda output".to_owned(),
+        ));
     }
     Ok(())
 }
 
 fn unexpected(slot: &str, why: &str) -> ApiError {
-    error("UnexpectedLambdaException", format!("{slot} invocation failed due to error {why}"))
+    error(
+        "UnexpectedLambdaException",
+        format!("{slot} invocation failed due to error {why}"),
+    )
 }
 
 fn error(code: &str, message: String) -> ApiError {
-    ApiError { status: 400, code: code.to_owned(), message }
+    ApiError {
+        status: 400,
+        code: code.to_owned(),
+        message,
+    }
 }

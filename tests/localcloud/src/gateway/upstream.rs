@@ -68,7 +68,9 @@ impl Upstream {
     pub(super) async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, UpstreamError> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        parts.uri = format!("http://{}{path}", self.address).parse().map_err(hyper::http::Error::from)?;
+        parts.uri = format!("http://{}{path}", self.address)
+            .parse()
+            .map_err(hyper::http::Error::from)?;
         let response = self.client.request(Request::from_parts(parts, body)).await?;
         Ok(response.map(Either::Right))
     }
@@ -77,24 +79,51 @@ impl Upstream {
     pub(super) async fn call(&self, request: Request<Body>) -> Result<Answer, UpstreamError> {
         let (parts, body) = self.forward(request).await?.into_parts();
         let body = match body {
-            Either::Left(mut full) => full.frame().await.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default(),
+            Either::Left(mut full) => full
+                .frame()
+                .await
+                .and_then(Result::ok)
+                .and_then(|frame| frame.into_data().ok())
+                .unwrap_or_default(),
             Either::Right(incoming) => incoming.collect().await?.to_bytes(),
         };
-        Ok(Answer { status: parts.status, headers: parts.headers, body })
+        Ok(Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
     }
 
     /// One call in AWS JSON, on behalf of the account.
-    pub(super) async fn aws_json(&self, region: &str, service: &str, target: &str, input: &Value) -> Result<Answer, UpstreamError> {
+    pub(super) async fn aws_json(
+        &self,
+        region: &str,
+        service: &str,
+        target: &str,
+        input: &Value,
+    ) -> Result<Answer, UpstreamError> {
         let request = self
             .signed(Method::POST, "/", region, service)
             .header("x-amz-target", target)
-            .header(CONTENT_TYPE, if service == "sqs" { "application/x-amz-json-1.0" } else { "application/x-amz-json-1.1" })
+            .header(
+                CONTENT_TYPE,
+                if service == "sqs" {
+                    "application/x-amz-json-1.0"
+                } else {
+                    "application/x-amz-json-1.1"
+                },
+            )
             .body(own_body(input.to_string()))?;
         self.call(request).await
     }
 
     /// Invoke a function in the Region of its ARN.
-    pub(super) async fn invoke(&self, function_arn: &str, kind: &'static str, event: String) -> Result<Answer, UpstreamError> {
+    pub(super) async fn invoke(
+        &self,
+        function_arn: &str,
+        kind: &'static str,
+        event: String,
+    ) -> Result<Answer, UpstreamError> {
         let path = format!("/2015-03-31/functions/{function_arn}/invocations");
         let request = self
             .signed(Method::POST, &path, region_of(function_arn), "lambda")
@@ -111,7 +140,10 @@ impl Upstream {
             .method(method)
             .uri(path)
             .header(HOST, self.address.to_string())
-            .header(AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
+            .header(
+                AUTHORIZATION,
+                format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"),
+            )
     }
 }
 

@@ -2,13 +2,175 @@
 //!
 //! Invariant: no I/O, no clock, no randomness but from the seed: the same calls at the same times give the same bytes.
 
+mod clients;
+mod delivery;
+mod errors;
+mod factors;
+mod federation;
+mod filter;
+mod groups;
+mod list;
+mod operations;
+mod operations_table;
+mod passwords;
+mod pools_settings;
+mod profile;
 mod quota;
+mod random;
+mod request;
+mod schema;
+mod sign_in;
+mod sign_up;
 mod signer;
+mod state;
+mod tokens;
+mod totp;
+mod trail;
+mod triggers;
+mod users;
 
-use serde_json::Value;
+#[cfg(test)]
+mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+pub use clients::secret_hash;
+pub use operations::support_table;
 pub use quota::{Buckets, DEFAULT_RATES, quota_category};
 pub use signer::{SignerError, TokenSigner};
+pub use totp::totp_code;
+pub use trail::HIDDEN;
+
+use operations::Auth;
+use random::Random;
+use request::{Effects, Request};
+use state::State;
+
+/// The Cognito user pools of one account in all its Regions.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    state: State,
+}
+
+impl Cloud {
+    /// An empty account. Everything that is drawn at random comes from `seed`.
+    pub fn new(account: &str, seed: u64, tokens: TokenSigner) -> Self {
+        Self {
+            state: State {
+                account: account.to_owned(),
+                random: Random::new(seed),
+                signer: tokens,
+                pools: BTreeMap::new(),
+                pool_of_client: BTreeMap::new(),
+                active: BTreeSet::new(),
+                month: (0, 0),
+            },
+        }
+    }
+
+    /// Carries out one call. Operations and members that are not supported answer `LocalcloudUnsupported` and leave no
+    /// trail record.
+    pub fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
+        self.turn_month(now_millis);
+        let Some(operation) = operations::find(&call.operation) else {
+            return refused(errors::unsupported(format!("the operation {}", call.operation)));
+        };
+        if let Err(error) = operations::check_members(operation, &call.input) {
+            return refused(error);
+        }
+        if operation.auth == Auth::Signed && call.region.is_none() {
+            return refused(errors::refuse(
+                "MissingAuthenticationTokenException",
+                "Missing Authentication Token",
+            ));
+        }
+        let mut request = Request {
+            state: &mut self.state,
+            call,
+            now: now_millis,
+            effects: Effects::default(),
+        };
+        let answer = (operation.handler)(&mut request);
+        let mut effects = request.effects;
+        if answer.is_err() {
+            effects.triggers.clear();
+            effects.messages.clear();
+        }
+        if answer
+            .as_ref()
+            .is_err_and(|error| error.code == "LocalcloudUnsupported")
+        {
+            return refused(answer.err().unwrap_or_else(|| errors::unsupported("this call")));
+        }
+        if effects.client.is_none() {
+            effects.client = call.input.get("ClientId").and_then(Value::as_str).map(str::to_owned);
+        }
+        let state = &mut self.state;
+        let records = trail::records(
+            call,
+            operation,
+            &effects,
+            &answer,
+            now_millis,
+            (&state.account, &mut state.random),
+        );
+        Outcome {
+            answer,
+            triggers: effects.triggers,
+            records,
+            messages: effects.messages,
+            became_active: effects.became_active,
+            pool: effects.pool,
+        }
+    }
+
+    fn turn_month(&mut self, now_millis: i64) {
+        let time = jiff::Timestamp::from_millisecond(now_millis).unwrap_or_default();
+        let date = time.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let month = (date.year(), date.month());
+        if self.state.month != month {
+            self.state.month = month;
+            self.state.active.clear();
+        }
+    }
+
+    /// One user with everything that the double knows about it and may show: AdminGetUser's answer, and `Groups` and
+    /// `Identities` besides. Bills nobody.
+    pub fn user_snapshot(&self, pool: &str, sub: &str) -> Option<Value> {
+        let user = self.state.pools.get(pool)?.user(sub)?;
+        let mut shown = users::full(user);
+        shown.insert("Groups".into(), json!(user.groups));
+        shown.insert("Identities".into(), federation::identities_claim(user));
+        Some(Value::Object(shown))
+    }
+
+    /// The `sub`s of a pool in ascending order.
+    pub fn subs(&self, pool: &str) -> Vec<String> {
+        self.state
+            .pools
+            .get(pool)
+            .map(|pool| pool.users().keys().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// How many users of a pool are billable (monthly active) in the month of the last call.
+    pub fn billable_this_month(&self, pool: &str) -> usize {
+        self.state.active.iter().filter(|(home, _)| home == pool).count()
+    }
+}
+
+fn refused(error: ApiError) -> Outcome {
+    Outcome {
+        answer: Err(error),
+        triggers: Vec::new(),
+        records: Vec::new(),
+        messages: Vec::new(),
+        became_active: Vec::new(),
+        pool: None,
+    }
+}
 
 /// One API call as it arrived.
 #[derive(Clone, Debug)]
@@ -91,40 +253,4 @@ pub struct Message {
     pub code: String,
     /// `SignUp`, `ForgotPassword`, ...
     pub reason: String,
-}
-
-/// The Cognito of one account in all Regions (core under construction: answers `LocalcloudUnsupported`).
-#[derive(Clone, Debug)]
-pub struct Cloud {
-    tokens: TokenSigner,
-}
-
-impl Cloud {
-    /// An empty account.
-    pub fn new(_account: &str, _seed: u64, tokens: TokenSigner) -> Self {
-        Self { tokens }
-    }
-    /// Carries out one call.
-    pub fn apply(&mut self, call: &Call, _now_millis: i64) -> Outcome {
-        Outcome {
-            answer: Err(ApiError { status: 400, code: "LocalcloudUnsupported".into(), message: call.operation.clone() }),
-            triggers: vec![], records: vec![], messages: vec![], became_active: vec![], pool: None,
-        }
-    }
-    /// One user as the control endpoint shows it.
-    pub fn user_snapshot(&self, _pool: &str, _sub: &str) -> Option<Value> {
-        None
-    }
-    /// How many users of a pool are billable in the month of the last call.
-    pub fn billable_this_month(&self, _pool: &str) -> usize {
-        0
-    }
-    /// The key set that verifies this account's tokens.
-    pub fn jwks(&self) -> Value {
-        self.tokens.jwks()
-    }
-}
-/// Markdown table of what the double supports.
-pub fn support_table() -> String {
-    String::new()
 }

@@ -31,7 +31,10 @@ pub fn quota_category(operation: &str) -> Option<&'static str> {
             "UserAuthentication"
         }
         "SignUp" | "ConfirmSignUp" | "AdminCreateUser" | "AdminConfirmSignUp" => "UserCreation",
-        "ChangePassword" | "ForgotPassword" | "ConfirmForgotPassword" | "AdminResetUserPassword"
+        "ChangePassword"
+        | "ForgotPassword"
+        | "ConfirmForgotPassword"
+        | "AdminResetUserPassword"
         | "AdminSetUserPassword" => "UserAccountRecovery",
         "AdminGetUser" | "AdminGetUserAuthFactors" | "GetUser" => "UserRead",
         "AdminAddUserToGroup"
@@ -121,13 +124,22 @@ impl Default for Buckets {
 impl Buckets {
     /// The default rates, with `overrides` (requests per second by category) in their place where given.
     pub fn new(overrides: &BTreeMap<String, u32>) -> Self {
-        let mut rates: BTreeMap<String, u32> =
-            DEFAULT_RATES.iter().map(|(category, rate)| ((*category).to_owned(), *rate)).collect();
+        let mut rates: BTreeMap<String, u32> = DEFAULT_RATES
+            .iter()
+            .map(|(category, rate)| ((*category).to_owned(), *rate))
+            .collect();
         rates.extend(overrides.iter().map(|(category, rate)| (category.clone(), *rate)));
         let by_category = rates
             .into_iter()
             .map(|(category, rate)| {
-                (category, Bucket { rate, level: i64::from(rate) * ONE_REQUEST, at_millis: i64::MIN })
+                (
+                    category,
+                    Bucket {
+                        rate,
+                        level: i64::from(rate) * ONE_REQUEST,
+                        at_millis: i64::MIN,
+                    },
+                )
             })
             .collect();
         Self { by_category }
@@ -149,13 +161,6 @@ impl Buckets {
         }
         granted
     }
-
-    /// Sets the rate of one category from now on.
-    pub fn set_rate(&mut self, category: &str, rate: u32) {
-        let bucket = self.by_category.entry(category.to_owned()).or_insert(Bucket { rate, level: 0, at_millis: i64::MIN });
-        bucket.rate = rate;
-        bucket.level = bucket.level.min(i64::from(rate) * ONE_REQUEST);
-    }
 }
 
 #[cfg(test)]
@@ -169,7 +174,9 @@ mod tests {
         assert_eq!(granted, 30, "a full bucket is one second of the rate");
         assert!(!buckets.take("UserList", 33));
         assert!(buckets.take("UserList", 34), "30 a second = one in 33.3 ms");
-        let over_ten_seconds = (0..10_000).filter(|millis| buckets.take("UserList", 1_000 + millis)).count();
+        let over_ten_seconds = (0..10_000)
+            .filter(|millis| buckets.take("UserList", 1_000 + millis))
+            .count();
         assert!((300..=331).contains(&over_ten_seconds), "{over_ten_seconds}");
     }
 
@@ -178,8 +185,6 @@ mod tests {
         let mut buckets = Buckets::new(&BTreeMap::from([("UserList".to_owned(), 1)]));
         assert!(buckets.take("UserList", 5));
         assert!(!buckets.take("UserList", 5));
-        buckets.set_rate("UserList", 2);
-        assert!(buckets.take("UserList", 505));
         assert!((0..1000).all(|_| buckets.take("LocalcloudControl", 5)));
     }
 
@@ -192,4 +197,18 @@ mod tests {
         assert!(buckets.take("UserList", 11_000));
     }
 
+    #[test]
+    fn every_category_in_use_has_a_default_rate() {
+        for operation in crate::pools::operations::OPERATIONS {
+            if let Some(category) = quota_category(operation.name) {
+                assert!(DEFAULT_RATES.iter().any(|(known, _)| *known == category), "{category}");
+            } else {
+                assert!(
+                    operation.name.starts_with("Localcloud"),
+                    "{} has no category",
+                    operation.name
+                );
+            }
+        }
+    }
 }

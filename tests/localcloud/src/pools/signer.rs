@@ -31,6 +31,10 @@ pub struct TokenSigner {
     key: Option<Arc<RsaKey>>,
 }
 
+/// The library exports PKCS #8 while jsonwebtoken reads PKCS #1, which is the last member of the former: behind a head of
+/// constant length for a key of this size (sequence, version, algorithm, octet string). A wrong cut does not parse.
+const PKCS8_HEAD: usize = 26;
+
 struct RsaKey {
     private: EncodingKey,
     key_id: String,
@@ -41,8 +45,10 @@ impl TokenSigner {
     /// A signer with a fresh 2,048-bit RSA key (takes some tenths of a second; once per start of the gateway).
     pub fn generate() -> Result<Self, SignerError> {
         let pair = KeyPair::generate(KeySize::Rsa2048).map_err(|_| SignerError::KeyGeneration)?;
-        let der = AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| SignerError::KeyGeneration)?;
-        let private = EncodingKey::from_rsa_der(der.as_ref());
+        let der =
+            AsDer::<aws_lc_rs::encoding::Pkcs8V1Der<'_>>::as_der(&pair).map_err(|_| SignerError::KeyGeneration)?;
+        let pkcs1 = der.as_ref().get(PKCS8_HEAD..).ok_or(SignerError::KeyGeneration)?;
+        let private = EncodingKey::from_rsa_der(pkcs1);
         let jwk = Jwk::from_encoding_key(&private, Algorithm::RS256)?;
         let AlgorithmParameters::RSA(parameters) = jwk.algorithm else {
             return Err(SignerError::KeyGeneration);
@@ -51,7 +57,13 @@ impl TokenSigner {
         let public = json!({
             "alg": "RS256", "e": parameters.e, "kid": key_id, "kty": "RSA", "n": parameters.n, "use": "sig",
         });
-        Ok(Self { key: Some(Arc::new(RsaKey { private, key_id, public })) })
+        Ok(Self {
+            key: Some(Arc::new(RsaKey {
+                private,
+                key_id,
+                public,
+            })),
+        })
     }
 
     /// A deterministic signer without a key, for the simulations: `alg` is `none` and the signature is empty.
@@ -77,7 +89,11 @@ impl TokenSigner {
 
 impl fmt::Debug for TokenSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.key.is_some() { "TokenSigner(RS256)" } else { "TokenSigner(unsigned)" })
+        f.write_str(if self.key.is_some() {
+            "TokenSigner(RS256)"
+        } else {
+            "TokenSigner(unsigned)"
+        })
     }
 }
 
@@ -114,7 +130,10 @@ mod tests {
     fn an_unsigned_token_is_deterministic_and_readable() {
         let signer = TokenSigner::unsigned();
         assert_eq!(signer.sign(&json!({ "jti": "1" })), signer.sign(&json!({ "jti": "1" })));
-        assert_eq!(claims_of(&signer.sign(&json!({ "jti": "1" }))), Some(json!({ "jti": "1" })));
+        assert_eq!(
+            claims_of(&signer.sign(&json!({ "jti": "1" }))),
+            Some(json!({ "jti": "1" }))
+        );
         assert_eq!(signer.jwks(), json!({ "keys": [] }));
         assert_eq!(claims_of("no token"), None);
     }

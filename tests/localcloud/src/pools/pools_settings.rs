@@ -1,0 +1,367 @@
+//! User pools and their settings.
+//!
+//! Invariant: an update sets every setting that it leaves out back to its default, and never touches the immutable ones.
+
+use serde_json::{Map, Value, json};
+
+use super::errors::{Answer, invalid, unsupported};
+use super::list::page_by_name;
+use super::request::{Request, seconds};
+use super::schema;
+use super::state::{Naming, Pool};
+use super::triggers::SUPPORTED_SLOTS;
+
+/// Settings that CreateUserPool and UpdateUserPool share.
+pub(crate) const SETTINGS: &[&str] = &[
+    "Policies",
+    "DeletionProtection",
+    "LambdaConfig",
+    "AutoVerifiedAttributes",
+    "SmsVerificationMessage",
+    "EmailVerificationMessage",
+    "EmailVerificationSubject",
+    "VerificationMessageTemplate",
+    "SmsAuthenticationMessage",
+    "UserAttributeUpdateSettings",
+    "MfaConfiguration",
+    "DeviceConfiguration",
+    "EmailConfiguration",
+    "SmsConfiguration",
+    "UserPoolTags",
+    "AdminCreateUserConfig",
+    "UserPoolAddOns",
+    "AccountRecoverySetting",
+    "UserPoolTier",
+];
+
+fn defaults() -> Map<String, Value> {
+    let Value::Object(map) = json!({
+        "Policies": {},
+        "DeletionProtection": "INACTIVE",
+        "LambdaConfig": {},
+        "VerificationMessageTemplate": { "DefaultEmailOption": "CONFIRM_WITH_CODE" },
+        "MfaConfiguration": "OFF",
+        "EmailConfiguration": { "EmailSendingAccount": "COGNITO_DEFAULT" },
+        "UserPoolTags": {},
+        "AdminCreateUserConfig": {},
+        "AccountRecoverySetting": { "RecoveryMechanisms": [
+            { "Priority": 1, "Name": "verified_email" }, { "Priority": 2, "Name": "verified_phone_number" }
+        ] },
+        "UserPoolTier": "ESSENTIALS",
+    }) else {
+        return Map::new();
+    };
+    map
+}
+
+/// Fills the members that AWS always shows into a setting that was given in part.
+fn fill(settings: &mut Map<String, Value>, member: &str, defaults: Value) {
+    let (Some(Value::Object(given)), Value::Object(defaults)) = (settings.get_mut(member), defaults) else {
+        return;
+    };
+    for (key, value) in defaults {
+        given.entry(key).or_insert(value);
+    }
+}
+
+fn settings_of(request: &Request<'_>, has_totp: bool) -> Answer<Map<String, Value>> {
+    let mut settings = defaults();
+    for member in SETTINGS {
+        settings.extend(request.value(member).map(|value| ((*member).to_owned(), value.clone())));
+    }
+    check(&settings, has_totp)?;
+    let policy = settings
+        .get("Policies")
+        .and_then(|policies| policies.get("PasswordPolicy"))
+        .cloned();
+    let mut policies = Map::new();
+    // A policy given in part demands nothing that it leaves out.
+    let demanded = policy.is_none();
+    policies.insert("PasswordPolicy".into(), policy.unwrap_or_else(|| json!({})));
+    fill(
+        &mut policies,
+        "PasswordPolicy",
+        json!({
+            "MinimumLength": 8, "RequireUppercase": demanded, "RequireLowercase": demanded, "RequireNumbers": demanded,
+            "RequireSymbols": demanded, "TemporaryPasswordValidityDays": 7,
+        }),
+    );
+    let days = policies["PasswordPolicy"]["TemporaryPasswordValidityDays"].clone();
+    policies.insert(
+        "SignInPolicy".into(),
+        json!({ "AllowedFirstAuthFactors": ["PASSWORD"] }),
+    );
+    settings.insert("Policies".into(), Value::Object(policies));
+    fill(
+        &mut settings,
+        "AdminCreateUserConfig",
+        json!({ "AllowAdminCreateUserOnly": false, "UnusedAccountValidityDays": days }),
+    );
+    fill(
+        &mut settings,
+        "EmailConfiguration",
+        json!({ "EmailSendingAccount": "COGNITO_DEFAULT" }),
+    );
+    fill(
+        &mut settings,
+        "VerificationMessageTemplate",
+        json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" }),
+    );
+    Ok(settings)
+}
+
+fn check(settings: &Map<String, Value>, has_totp: bool) -> Answer<()> {
+    let text = |pointer: &str| {
+        let (member, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
+        let value = settings.get(member);
+        if rest.is_empty() {
+            value
+        } else {
+            value.and_then(|value| value.pointer(&format!("/{rest}")))
+        }
+    };
+    if let Some(Value::Object(slots)) = settings.get("LambdaConfig") {
+        for (slot, function) in slots {
+            if !SUPPORTED_SLOTS.contains(&slot.as_str()) {
+                return Err(invalid(format!(
+                    "localcloud does not support the trigger {slot} in LambdaConfig"
+                )));
+            }
+            if !function.as_str().is_some_and(|arn| arn.starts_with("arn:")) {
+                return Err(invalid(format!("LambdaConfig {slot} is not the ARN of a function")));
+            }
+        }
+    }
+    if text("Policies/SignInPolicy/AllowedFirstAuthFactors").is_some_and(|factors| *factors != json!(["PASSWORD"])) {
+        return Err(unsupported("Policies.SignInPolicy with other factors than PASSWORD"));
+    }
+    if text("Policies/PasswordPolicy/MinimumLength")
+        .and_then(Value::as_i64)
+        .is_some_and(|length| !(6..=99).contains(&length))
+    {
+        return Err(invalid("MinimumLength must be from 6 to 99."));
+    }
+    if text("VerificationMessageTemplate/DefaultEmailOption") == Some(&json!("CONFIRM_WITH_LINK")) {
+        return Err(unsupported(
+            "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK",
+        ));
+    }
+    for (member, allowed) in [
+        ("DeletionProtection", &["ACTIVE", "INACTIVE"][..]),
+        ("MfaConfiguration", &["OFF", "ON", "OPTIONAL"]),
+        ("UserPoolTier", &["LITE", "ESSENTIALS", "PLUS"]),
+    ] {
+        if !text(member)
+            .and_then(Value::as_str)
+            .is_some_and(|value| allowed.contains(&value))
+        {
+            return Err(invalid(format!("{member} must be one of {}", allowed.join(", "))));
+        }
+    }
+    if text("MfaConfiguration") != Some(&json!("OFF")) && !settings.contains_key("SmsConfiguration") && !has_totp {
+        return Err(invalid(
+            "SMS configuration and Auto verification for phone_number are required when MFA is required/optional",
+        ));
+    }
+    Ok(())
+}
+
+fn describe(pool: &Pool, account: &str) -> Value {
+    let mut shown = pool.settings.clone();
+    shown.insert("Id".into(), json!(pool.id));
+    shown.insert(
+        "Arn".into(),
+        json!(format!(
+            "arn:aws:cognito-idp:{}:{account}:userpool/{}",
+            pool.region, pool.id
+        )),
+    );
+    shown.insert("CreationDate".into(), seconds(pool.created));
+    shown.insert("LastModifiedDate".into(), seconds(pool.modified));
+    shown.insert(
+        "SchemaAttributes".into(),
+        pool.schema.values().map(schema::describe).collect(),
+    );
+    shown.insert("EstimatedNumberOfUsers".into(), json!(pool.users().len()));
+    if !pool.username_attributes.is_empty() {
+        shown.insert("UsernameAttributes".into(), json!(pool.username_attributes));
+    }
+    if !pool.alias_attributes.is_empty() {
+        shown.insert("AliasAttributes".into(), json!(pool.alias_attributes));
+    }
+    if !pool.case_sensitive {
+        shown.insert("UsernameConfiguration".into(), json!({ "CaseSensitive": false }));
+    }
+    Value::Object(shown)
+}
+
+pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
+    let name = request.required("PoolName")?;
+    let owned = |member: &str, allowed: &[&str]| -> Answer<Vec<String>> {
+        let list = request.strings(member)?.unwrap_or_default();
+        match list.iter().find(|entry| !allowed.contains(entry)) {
+            Some(wrong) => Err(invalid(format!("{member} cannot contain {wrong}"))),
+            None => Ok(list.into_iter().map(str::to_owned).collect()),
+        }
+    };
+    let naming = Naming {
+        username_attributes: owned("UsernameAttributes", &["email", "phone_number"])?,
+        alias_attributes: owned("AliasAttributes", &["email", "phone_number", "preferred_username"])?,
+        case_sensitive: request
+            .value("UsernameConfiguration")
+            .and_then(|value| value.get("CaseSensitive")?.as_bool())
+            .unwrap_or(true),
+    };
+    if !naming.username_attributes.is_empty() && !naming.alias_attributes.is_empty() {
+        return Err(invalid(
+            "Only one of the aliasAttributes or usernameAttributes can be set in a user pool.",
+        ));
+    }
+    let mut attributes = schema::standard();
+    if let Some(entries) = request.value("Schema") {
+        schema::extend(&mut attributes, entries, false)?;
+    }
+    let mut settings = settings_of(request, false)?;
+    settings.insert("Name".into(), json!(name));
+    let region = request
+        .call
+        .region
+        .clone()
+        .ok_or_else(|| invalid("CreateUserPool needs a signature with a Region"))?;
+    let id = format!("{region}_{}", request.state.random.text(9));
+    let pool = Pool::new(id.clone(), region.clone(), request.now, naming, settings, attributes);
+    let answer = json!({ "UserPool": describe(&pool, &request.state.account) });
+    request.state.pools.insert(id.clone(), pool);
+    request.effects.pool = Some((region, id));
+    Ok(answer)
+}
+
+pub(crate) fn describe_one(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    Ok(json!({ "UserPool": describe(request.pool(&id), &request.state.account) }))
+}
+
+pub(crate) fn update(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    let has_totp = has_totp(request.pool(&id));
+    let mut settings = settings_of(request, has_totp)?;
+    let name = request.text("PoolName")?.map(|name| json!(name));
+    let now = request.now;
+    let pool = request.pool_mut(&id);
+    let name = name.or_else(|| pool.settings.get("Name").cloned()).unwrap_or_default();
+    settings.insert("Name".into(), name);
+    pool.settings = settings;
+    pool.modified = now;
+    Ok(json!({}))
+}
+
+fn has_totp(pool: &Pool) -> bool {
+    pool.mfa
+        .get("SoftwareTokenMfaConfiguration")
+        .and_then(|value| value.get("Enabled"))
+        == Some(&json!(true))
+}
+
+pub(crate) fn delete(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    if request.pool(&id).settings.get("DeletionProtection") == Some(&json!("ACTIVE")) {
+        return Err(invalid(
+            "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.",
+        ));
+    }
+    request.state.pools.remove(&id);
+    request.state.pool_of_client.retain(|_, pool| *pool != id);
+    request.state.active.retain(|(pool, _)| *pool != id);
+    Ok(json!({}))
+}
+
+pub(crate) fn list(request: &mut Request<'_>) -> Answer<Value> {
+    let size = request.number("MaxResults", 1, 60)?.ok_or_else(|| invalid("1 validation error detected: Value null at 'maxResults' failed to satisfy constraint: Member must not be null"))?;
+    let here = |pool: &&Pool| request.call.region.as_ref().is_none_or(|region| *region == pool.region);
+    let pools = request.state.pools.values().filter(here).map(|pool| pool.id.as_str());
+    let (page, next) = page_by_name(request, pools, size, "NextToken")?;
+    let shown: Vec<Value> = page
+        .iter()
+        .map(|id| {
+            let pool = request.pool(id);
+            json!({
+                "Id": pool.id,
+                "Name": pool.settings.get("Name"),
+                "LambdaConfig": pool.settings.get("LambdaConfig"),
+                "LastModifiedDate": seconds(pool.modified),
+                "CreationDate": seconds(pool.created),
+            })
+        })
+        .collect();
+    let mut answer = json!({ "UserPools": shown });
+    if let Some(token) = next {
+        answer["NextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+pub(crate) fn add_custom_attributes(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    let entries = request
+        .value("CustomAttributes")
+        .ok_or_else(|| invalid("CustomAttributes must not be null"))?;
+    let mut attributes = request.pool(&id).schema.clone();
+    schema::extend(&mut attributes, entries, true)?;
+    let now = request.now;
+    let pool = request.pool_mut(&id);
+    pool.schema = attributes;
+    pool.modified = now;
+    Ok(json!({}))
+}
+
+pub(crate) fn get_mfa(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    Ok(mfa_of(request.pool(&id)))
+}
+
+fn mfa_of(pool: &Pool) -> Value {
+    let mut shown = pool.mfa.clone();
+    shown.insert(
+        "MfaConfiguration".into(),
+        pool.settings.get("MfaConfiguration").cloned().unwrap_or_default(),
+    );
+    Value::Object(shown)
+}
+
+pub(crate) fn set_mfa(request: &mut Request<'_>) -> Answer<Value> {
+    let id = request.named_pool()?;
+    let wanted = request.text("MfaConfiguration")?.unwrap_or("OFF");
+    if !["OFF", "ON", "OPTIONAL"].contains(&wanted) {
+        return Err(invalid("MfaConfiguration must be one of OFF, ON, OPTIONAL"));
+    }
+    let mut mfa = Map::new();
+    for member in [
+        "SmsMfaConfiguration",
+        "SoftwareTokenMfaConfiguration",
+        "EmailMfaConfiguration",
+    ] {
+        mfa.extend(request.value(member).map(|value| (member.to_owned(), value.clone())));
+    }
+    let enabled = |member: &str| mfa.get(member).and_then(|value| value.get("Enabled")) == Some(&json!(true));
+    if wanted != "OFF"
+        && !enabled("SoftwareTokenMfaConfiguration")
+        && !mfa.contains_key("SmsMfaConfiguration")
+        && !mfa.contains_key("EmailMfaConfiguration")
+    {
+        return Err(invalid(
+            "Invalid MFA configuration given, can't turn on MFA without configuring an MFA type.",
+        ));
+    }
+    let sms = mfa
+        .get("SmsMfaConfiguration")
+        .and_then(|value| value.get("SmsConfiguration"))
+        .cloned();
+    let now = request.now;
+    let pool = request.pool_mut(&id);
+    pool.settings.insert("MfaConfiguration".into(), json!(wanted));
+    pool.settings
+        .extend(sms.map(|sms| ("SmsConfiguration".to_owned(), sms)));
+    pool.mfa = mfa;
+    pool.modified = now;
+    Ok(mfa_of(pool))
+}
