@@ -122,6 +122,16 @@ pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> He
     }))
 }
 
+/// The event inside the envelope that Lambda sends to the dead-letter queue when the listener failed to the last retry
+/// (an on-failure destination's record), so that redriving it replays the event.
+#[must_use]
+pub fn undelivered(body: &str) -> Option<Value> {
+    let mut envelope: Value = serde_json::from_str(body).ok()?;
+    let from_lambda = text(&envelope, "/requestContext/functionArn").is_some();
+    let event = envelope.get_mut("requestPayload").map(Value::take)?;
+    (from_lambda && event.get("detail").is_some()).then_some(event)
+}
+
 /// The table's meaning, corrected by what the record itself shows.
 fn record_meaning(detail: &Value, name: &str, names_user: bool) -> Meaning {
     if text(detail, "/eventType") == Some("AwsServiceEvent") {

@@ -409,6 +409,13 @@ fn what_is_no_change_is_unreadable_and_not_quoted() {
     }
 }
 
+/// Four digits of year, so that text order is time order in the table.
+#[test]
+fn instants_end_with_their_four_digits() {
+    assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "0001-01-01T00:00:00.000Z");
+    assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9998-12-31T23:59:59.999Z");
+}
+
 /// The `sub` goes into a filter expression and a key.
 #[test]
 fn a_hostile_sub_is_unreadable() {

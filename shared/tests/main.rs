@@ -11,6 +11,8 @@ mod format;
 #[cfg(test)]
 mod generate;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod merge;
 #[cfg(test)]
 mod model;
@@ -24,3 +26,5 @@ mod settle;
 mod store;
 #[cfg(test)]
 mod trail;
+#[cfg(test)]
+mod unforeseen;

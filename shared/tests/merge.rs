@@ -97,7 +97,7 @@ fn scrambled<T: Clone + std::fmt::Debug>(
 }
 
 proptest! {
-    #![proptest_config(cases(60))]
+    #![proptest_config(cases(150))]
 
     #[test]
     fn all_720_orders_make_the_same_user(observations in collection::vec(observation(NARROW), 6)) {
@@ -140,7 +140,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(600))]
+    #![proptest_config(cases(2_000))]
 
     /// Several users' evidence interleaved, shuffled, doubled and batched: each user's record is the model's.
     #[test]

@@ -5,12 +5,13 @@
 use proptest::{collection, option, prelude::*};
 use twinpool_shared::{
     change::{Change, PoolRef, SCHEMA_VERSION, Subject},
+    group::GroupSettings,
     observation::UserRead,
-    settle::{Doubt, MISSING_ATTEMPTS_MAX, Verdict, judge_groups, judge_user},
+    settle::{Doubt, MISSING_ATTEMPTS_MAX, Verdict, judge_group, judge_groups, judge_user},
     user::{Account, Attributes, UserRecord},
 };
 
-use crate::generate::{NARROW, at, cases, cause, instant, sub, user_record};
+use crate::generate::{NARROW, at, cases, cause, group_record, instant, sub, user_record};
 
 fn read() -> impl Strategy<Value = Option<UserRead>> {
     let read = (any::<bool>(), instant(NARROW)).prop_map(|(enabled, modified)| UserRead {
@@ -95,6 +96,38 @@ proptest! {
             Verdict::Park(_) => panic!("a membership is never parked"),
         });
         prop_assert!(settled);
+    }
+
+    #[test]
+    fn waiting_for_a_group_is_bounded(
+        change in change(),
+        meets in collection::vec(
+            (option::of((instant(NARROW), instant(NARROW))), option::of(group_record(NARROW)), any::<bool>()),
+            MISSING_ATTEMPTS_MAX as usize + 1,
+        ),
+    ) {
+        let mut change = change;
+        let mut answered = false;
+        for (read, stored, deletion_announced) in meets {
+            let read = read.map(|(created, modified)| GroupSettings {
+                description: None, precedence: None, role_arn: None, created, modified,
+            });
+            match judge_group(&change, stored.as_ref(), deletion_announced, read.as_ref()) {
+                Verdict::Again { delay_seconds, .. } => {
+                    prop_assert!((1..=64).contains(&delay_seconds));
+                    change = change.again();
+                    continue;
+                }
+                Verdict::Park(doubt) => {
+                    prop_assert_eq!(doubt, Doubt::Missing);
+                    prop_assert!(read.is_none() && change.attempt == MISSING_ATTEMPTS_MAX);
+                }
+                Verdict::Settled => {}
+            }
+            answered = true;
+            break;
+        }
+        prop_assert!(answered, "still undecided after {} attempts", change.attempt);
     }
 
     /// However often a change was put back already, an answer comes.

@@ -3,17 +3,33 @@
 //! Invariant: one bad message fails alone.
 
 use aws_lambda_events::event::sqs::SqsMessage;
-use twinpool_shared::{change::Change, error::Error};
+use twinpool_shared::{
+    change::Change,
+    error::Error,
+    time::Timestamp,
+    trail::{Heard, Listener, read_record, undelivered},
+};
+
+/// What a message's body says.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A change.
+    Change(Box<Change>),
+    /// An undelivered event that needs nothing from the backup.
+    Nothing,
+    /// Nothing that can be read.
+    Unreadable(Error),
+}
 
 /// A message as the replicator needs it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What the body says, or why it says nothing.
-    pub change: Result<Change, Error>,
     /// Id by which a failure is reported.
     pub id: String,
     /// The body; personal.
     pub body: String,
+    /// What the body says.
+    pub content: Content,
     /// How often the message has been received, this time included.
     pub receives: u32,
 }
@@ -36,18 +52,37 @@ pub struct Entry {
     pub change: Change,
 }
 
-impl From<SqsMessage> for Message {
-    fn from(message: SqsMessage) -> Self {
+impl Message {
+    /// Reads a message that arrived at `now`; `listener` judges events that the listener itself could not send.
+    #[must_use]
+    pub fn read(message: SqsMessage, listener: &Listener, now: Timestamp) -> Self {
         let receives = message
             .attributes
             .get("ApproximateReceiveCount")
             .and_then(|count| count.parse().ok());
         let body = message.body.unwrap_or_default();
+        let content = match (Change::parse(&body), undelivered(&body)) {
+            (Ok(change), _) => Content::Change(Box::new(change)),
+            (Err(_), Some(event)) => match read_record(listener, &event, now) {
+                Heard::Change(change) => Content::Change(change),
+                Heard::Ignored(_) => Content::Nothing,
+            },
+            (Err(error), None) => Content::Unreadable(Error::from(error)),
+        };
         Self {
-            change: Change::parse(&body).map_err(Error::from),
             id: message.message_id.unwrap_or_default(),
             body,
+            content,
             receives: receives.unwrap_or(1),
+        }
+    }
+
+    /// The change, if it is one.
+    #[must_use]
+    pub fn change(&self) -> Option<&Change> {
+        match &self.content {
+            Content::Change(change) => Some(change),
+            Content::Nothing | Content::Unreadable(_) => None,
         }
     }
 }

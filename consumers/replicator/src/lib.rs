@@ -22,16 +22,17 @@ use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{StreamExt, stream};
 use twinpool_shared::{
     adapter::{pool::PoolReader, queue::Queue, table::Table},
-    change::Subject,
+    change::{Change, Subject},
     error::{Directive, Error, ErrorKind},
     marks::Part,
     personal::Sub,
     settings::ReplicatorSettings,
     time::Timestamp,
+    trail::Listener,
 };
 
 use crate::{
-    intake::{Entry, Message},
+    intake::{Content, Entry, Message},
     outcome::{Outcome, Tally},
     pools::{PoolResolver, Resolved},
 };
@@ -131,7 +132,16 @@ impl Replicator {
 
     /// Handles one batch. Never fails as a whole: what is not acknowledged is listed in the answer.
     pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
-        let messages: Vec<Message> = event.records.into_iter().map(Message::from).collect();
+        let listener = Listener {
+            pools: self.settings.pools.clone(),
+            own_roles: Vec::new(),
+        };
+        let now = (self.clock)();
+        let messages = event
+            .records
+            .into_iter()
+            .map(|record| Message::read(record, &listener, now));
+        let messages: Vec<Message> = messages.collect();
         let outcomes = self.outcomes(&messages).await;
         let (response, tally) = outcome::conclude(self, &messages, outcomes).await;
         tally.emit(self.calls.take());
@@ -143,12 +153,13 @@ impl Replicator {
         let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
         let mut entries = Vec::with_capacity(messages.len());
         for (at, message) in messages.iter().enumerate() {
-            match &message.change {
-                Ok(change) => entries.push(Entry {
+            match &message.content {
+                Content::Change(change) => entries.push(Entry {
                     at,
-                    change: change.clone(),
+                    change: Change::clone(change),
                 }),
-                Err(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error.clone())),
+                Content::Nothing => {}
+                Content::Unreadable(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error.clone())),
             }
         }
         let mut users: BTreeMap<String, BTreeMap<Sub, Vec<Entry>>> = BTreeMap::new();

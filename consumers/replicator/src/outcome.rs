@@ -154,9 +154,8 @@ pub(crate) async fn conclude(
         let outcome = match outcome {
             Outcome::Again { .. }
                 if message
-                    .change
-                    .as_ref()
-                    .is_ok_and(|change| !put_back.insert((&change.id, change.attempt))) =>
+                    .change()
+                    .is_some_and(|change| !put_back.insert((&change.id, change.attempt))) =>
             {
                 Outcome::Unchanged
             }
@@ -181,7 +180,7 @@ pub(crate) async fn conclude(
     let mut response = SqsBatchResponse::default();
     let mut tally = Tally::default();
     for (message, outcome, done) in concluded {
-        let change = message.change.as_ref().ok();
+        let change = message.change();
         let (id, cause) = change
             .as_ref()
             .map_or(("", ""), |change| (change.id.as_str(), change.cause.as_str()));
@@ -232,9 +231,9 @@ pub(crate) async fn conclude(
 impl Replicator {
     async fn make_good(&self, message: &Message, outcome: &Outcome) -> Result<(), Error> {
         match outcome {
-            Outcome::Again { delay_seconds, .. } => match &message.change {
-                Ok(change) => self.queue.send(&change.again(), *delay_seconds).await,
-                Err(error) => Err(error.clone()),
+            Outcome::Again { delay_seconds, .. } => match message.change() {
+                Some(change) => self.queue.send(&change.again(), *delay_seconds).await,
+                None => Ok(()),
             },
             Outcome::Park(reason) => {
                 // SQS takes no empty body.
