@@ -1,1 +1,10 @@
-//! x
+//! The one binary of integration tests.
+
+mod contract;
+mod differential;
+#[cfg(test)]
+mod listener;
+mod operations;
+#[cfg(test)]
+mod triggers;
+mod workspace;

@@ -21,19 +21,47 @@ const SUB: &str = "3c9a1b2d-0051-7076-79e2-0123456789ab";
 
 /// Ten attributes, as a well-filled profile has.
 fn attributes(note: &str) -> Attributes {
-    let names = ["email", "email_verified", "phone_number", "name", "given_name", "family_name", "locale", "zoneinfo"];
-    let values = names.iter().map(|name| ((*name).to_owned(), Personal::new(format!("value of {name}"))));
+    let names = [
+        "email",
+        "email_verified",
+        "phone_number",
+        "name",
+        "given_name",
+        "family_name",
+        "locale",
+        "zoneinfo",
+    ];
+    let values = names
+        .iter()
+        .map(|name| ((*name).to_owned(), Personal::new(format!("value of {name}"))));
     let own = [("custom:tenant", "acme"), ("custom:note", note)];
     let own = own.map(|(name, value)| (name.to_owned(), Personal::new(value)));
-    Attributes { username: Personal::new("ann"), values: values.chain(own).collect::<BTreeMap<_, _>>() }
+    Attributes {
+        username: Personal::new("ann"),
+        values: values.chain(own).collect::<BTreeMap<_, _>>(),
+    }
 }
 
 fn read(note: &str, modified_millis: i64) -> Observation {
     let modified = Timestamp::from_millis(modified_millis);
-    let account = Account { enabled: true, created: Timestamp::from_millis(0), modified };
-    let user = UserRead { attributes: attributes(note), status: "CONFIRMED".to_owned(), account };
-    let evidence = Evidence::Read { user, read_at: modified.plus_millis(500) };
-    Observation { source: "ListUsers".to_owned(), evidence }
+    let account = Account {
+        enabled: true,
+        created: Timestamp::from_millis(0),
+        modified,
+    };
+    let user = UserRead {
+        attributes: attributes(note),
+        status: "CONFIRMED".to_owned(),
+        account,
+    };
+    let evidence = Evidence::Read {
+        user,
+        read_at: modified.plus_millis(500),
+    };
+    Observation {
+        source: "ListUsers".to_owned(),
+        evidence,
+    }
 }
 
 fn carried(received_millis: i64) -> Observation {
@@ -43,7 +71,10 @@ fn carried(received_millis: i64) -> Observation {
         weight: Weight::News,
         received_at: Timestamp::from_millis(received_millis),
     };
-    Observation { source: "PostConfirmation_ConfirmSignUp".to_owned(), evidence }
+    Observation {
+        source: "PostConfirmation_ConfirmSignUp".to_owned(),
+        evidence,
+    }
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -57,9 +88,15 @@ fn benches(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("merge");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("a newer read into a stored record", |b| b.iter(|| merge(Some(black_box(&stored)), empty, [&newer])));
-    group.bench_function("a stale read: nothing to write", |b| b.iter(|| merge(Some(black_box(&stored)), empty, [&older])));
-    group.bench_function("a trigger's profile", |b| b.iter(|| merge(Some(black_box(&stored)), empty, [&trigger])));
+    group.bench_function("a newer read into a stored record", |b| {
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&newer]))
+    });
+    group.bench_function("a stale read: nothing to write", |b| {
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&older]))
+    });
+    group.bench_function("a trigger's profile", |b| {
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&trigger]))
+    });
     group.bench_function("a first sight", |b| b.iter(|| merge(None, empty, [black_box(&newer)])));
     group.finish();
 
@@ -77,14 +114,21 @@ fn benches(criterion: &mut Criterion) {
             "requestParameters": {"userPoolId": "us-east-1_EXAMPLE", "username": "HIDDEN_DUE_TO_SECURITY_REASONS"},
             "additionalEventData": {"sub": SUB}}
     });
-    let listener = Listener { pools: vec!["us-east-1_EXAMPLE".to_owned()], own_roles: Vec::new() };
+    let listener = Listener {
+        pools: vec!["us-east-1_EXAMPLE".to_owned()],
+        own_roles: Vec::new(),
+    };
     let now = Timestamp::from_millis(1_768_046_400_000);
     let body = read_trigger(&event, "request", now).expect("a change").to_body();
 
     let mut group = criterion.benchmark_group("read");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("a trigger event", |b| b.iter(|| read_trigger(black_box(&event), "request", now)));
-    group.bench_function("a CloudTrail record", |b| b.iter(|| read_record(&listener, black_box(&record), now)));
+    group.bench_function("a trigger event", |b| {
+        b.iter(|| read_trigger(black_box(&event), "request", now))
+    });
+    group.bench_function("a CloudTrail record", |b| {
+        b.iter(|| read_record(&listener, black_box(&record), now))
+    });
     group.bench_function("a queue message", |b| b.iter(|| Change::parse(black_box(&body))));
     group.finish();
 }

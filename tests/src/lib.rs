@@ -1,1 +1,13 @@
-//! x
+//! What the end-to-end tests, the benches and the demo share.
+//!
+//! Invariant: everything here listens on loopback only and ends with the value that started it.
+
+pub mod bench;
+pub mod compare;
+pub mod demo;
+pub mod life;
+pub mod report;
+pub mod runtime_host;
+pub mod scripted_http;
+pub mod stack;
+pub mod stand_ins;
