@@ -7,13 +7,15 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use proptest::{prelude::*, sample};
 use serde_json::{Value, json};
 use twinpool_shared::{
+    canon::canonical_bytes,
     change::{Change, ChangeError, PoolRef, Profile, SCHEMA_VERSION, Subject},
     error::{Error, ErrorKind},
     group::{GroupRecord, GroupSettings},
     item::{self, GroupItem, Key, UserItem, group_key, user_key, user_version_key},
     marks::Part,
     personal::Personal,
-    time::Timestamp,
+    time::{EPOCH, Timestamp},
+    trigger::{PROFILE_BYTES_MAX, read_trigger},
     user::{Account, Attributes, Facet, Factors, Tombstone, UserRecord},
 };
 
@@ -414,6 +416,23 @@ fn what_is_no_change_is_unreadable_and_not_quoted() {
 fn instants_end_with_their_four_digits() {
     assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "0001-01-01T00:00:00.000Z");
     assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), "9998-12-31T23:59:59.999Z");
+}
+
+/// A message takes 1 MiB; a profile that would not fit is read instead.
+#[test]
+fn a_profile_is_carried_up_to_its_limit() {
+    let carried = |note: usize| {
+        let attributes = json!({"sub": SUB, "custom:note": "x".repeat(note)});
+        let event = json!({
+            "triggerSource": "PostConfirmation_ConfirmSignUp", "userPoolId": POOL, "userName": "ann",
+            "request": {"userAttributes": attributes},
+        });
+        read_trigger(&event, "r", EPOCH).unwrap().profile
+    };
+    let frame = canonical_bytes(&carried(0)).len();
+    assert!(carried(PROFILE_BYTES_MAX - frame).is_some());
+    assert!(carried(PROFILE_BYTES_MAX - frame + 1).is_none());
+    assert_eq!(PROFILE_BYTES_MAX, 716_800);
 }
 
 /// The `sub` goes into a filter expression and a key.

@@ -550,7 +550,7 @@ async fn what_is_not_ours_is_not_read(bench: &Bench) {
         ];
         for error in errors {
             let error = error.expect_err("it is not ours");
-            assert_eq!(error.kind, ErrorKind::Unreadable, "{error}");
+            assert_eq!(error.kind, ErrorKind::BadItem, "{error}");
             assert!(!error.to_string().contains(secret), "{error}");
         }
     }

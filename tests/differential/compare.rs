@@ -34,7 +34,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// An answer with the ids of `kept` by their names, without instants, without the values of the attributes in `hidden`.
+/// An answer with the ids of `kept` by their names, without instants, without the values of the attributes and members in `hidden`.
 pub(super) fn normalised(value: &Value, kept: &BTreeMap<String, String>, hidden: &BTreeSet<String>) -> Value {
     match value {
         Value::Object(members) => {
@@ -43,7 +43,7 @@ pub(super) fn normalised(value: &Value, kept: &BTreeMap<String, String>, hidden:
             let member = |(name, value): (&String, &Value)| {
                 let value = if name.ends_with("Date") && !value.is_object() {
                     json!("{date}")
-                } else if is_hidden && name == "Value" {
+                } else if (is_hidden && name == "Value") || hidden.contains(name) {
                     json!("{hidden}")
                 } else {
                     normalised(value, kept, hidden)

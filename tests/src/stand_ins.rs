@@ -37,6 +37,7 @@ use tokio::{sync::OnceCell, task::JoinHandle};
 use twinpool_localcloud::gateway::{
     config::Config,
     emulator::MiniStack,
+    identity::ACCOUNT,
     instance::{Emulator, LocalCloud},
 };
 
@@ -97,7 +98,10 @@ pub async fn moto() -> String {
             Server::start("moto", |port| {
                 let mut command = supervised(&environment);
                 command.arg(environment.join("bin/python"));
-                command.arg(script("serve-moto")).arg(port.to_string());
+                command
+                    .arg(script("serve-moto"))
+                    .arg(port.to_string())
+                    .env("MOTO_ACCOUNT_ID", ACCOUNT);
                 command
             })
             .await
@@ -388,12 +392,8 @@ async fn invoke(
     };
     let name = name.rsplit(':').next().unwrap_or(name).to_owned();
     let event = serde_json::from_slice(&payload).unwrap_or_default();
-    let mut invocations = record.lock().unwrap_or_else(PoisonError::into_inner);
-    invocations.push(Invocation {
-        function: name.clone(),
-        event,
-    });
-    drop(invocations);
+    let function = name.clone();
+    record.lock().unwrap_or_else(PoisonError::into_inner).push(Invocation { function, event });
     let mut response = Response::new(Full::default());
     let (payload, failed) = match body(name, payload).await {
         Ok(payload) => (payload, false),

@@ -9,7 +9,7 @@ use twinpool_replicator::Replicator;
 use twinpool_shared::{
     adapter::{
         aws::{CONSUMER_BUDGET, sdk_config},
-        lambda::{now, region, start_logs, variable},
+        lambda::{now, region, report_panics_by_place, start_logs, variable},
         pool::PoolReader,
         queue::Queue,
         table::Table,
@@ -21,6 +21,7 @@ use twinpool_shared::{
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     start_logs();
+    report_panics_by_place();
     let replicator = match start().await {
         Ok(replicator) => Arc::new(replicator),
         Err(error) => {

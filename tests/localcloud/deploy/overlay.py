@@ -8,7 +8,7 @@ the caller asked for it on the command line.
 import time
 
 # Resources of the template that the emulator refuses to create.
-UNSUPPORTED = ("ChangeNotSentAlarm",)
+UNSUPPORTED = ("ChangeNotSentAlarm", "ChainNotInvokedAlarm")
 
 
 def patch_template(template, parameters, extra_environment):

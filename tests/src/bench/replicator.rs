@@ -74,10 +74,11 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
         let calls = two_passes_counted(&places.binaries, &backend, &double, report).await?;
         if delay == 0 {
             for (pass, calls) in calls {
-                for (operation, count, target) in [("BatchGetItem", 0, 1.0), ("PutItem", 1, figure(pass))] {
-                    let calls = figure(calls.get(operation).copied().unwrap_or(count));
+                // One read for a batch; the second time the old version is put aside first.
+                for (operation, target) in [("BatchGetItem", 1.0), ("PutItem", figure(pass))] {
+                    let calls = figure(calls.get(operation).copied().unwrap_or(0)) / figure(CHANGES);
                     let what = format!("{operation} a change, {}", NAMES[pass - 1]);
-                    report.row(what, calls / figure(CHANGES), "calls", Goal::AtMost(target));
+                    report.row(what, calls, "calls", Goal::AtMost(target));
                 }
             }
         }

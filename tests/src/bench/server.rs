@@ -79,7 +79,6 @@ impl Server {
     }
 
     /// Calls by operation since the last time that this was asked.
-    #[must_use]
     pub fn take_calls(&self) -> BTreeMap<String, usize> {
         std::mem::take(&mut *locked(&self.calls))
     }
@@ -163,7 +162,6 @@ impl DelayedQueue {
     }
 
     /// Time spent on answers since the last time that this was asked, in milliseconds.
-    #[must_use]
     pub fn take_spent(&self) -> f64 {
         millis(std::mem::take(&mut *locked(&self.spent)))
     }

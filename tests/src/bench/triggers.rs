@@ -152,9 +152,11 @@ async fn handshake(
     let mut times = Vec::new();
     for start in 0..STARTS {
         let host = function.start().await;
-        host.ready().await.map_err(|status| Failure::new(name, status))?;
-        // The listener reports its failure, a trigger lets the user through: both are fine here.
-        host.invoke(event(start)).await;
+        // A trigger connects with its first event, and lets the user through. The listener connects at its start, to check
+        // its queue, and may end.
+        if host.ready().await.is_ok() {
+            host.invoke(event(start)).await;
+        }
         times.extend(timer.take_first());
         host.kill().await;
     }

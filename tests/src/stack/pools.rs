@@ -49,7 +49,7 @@ pub(super) async fn create(cognito: &Client, kind: PoolKind, number: usize) -> R
         .username_configuration(case_insensitive)
         .auto_verified_attributes(VerifiedAttributeType::Email)
         .mfa_configuration(UserPoolMfaType::Optional)
-        .sms_configuration(sms()?)
+        .sms_configuration(sms())
         .set_schema(Some(schema()));
     let answer = request.send().await.map_err(refused("CreateUserPool"))?;
     let id = answer
@@ -73,12 +73,11 @@ pub(super) async fn create(cognito: &Client, kind: PoolKind, number: usize) -> R
     Ok(PoolHandle { id, client_id, kind })
 }
 
-fn sms() -> Result<SmsConfigurationType, Failure> {
+fn sms() -> SmsConfigurationType {
     SmsConfigurationType::builder()
         .sns_caller_arn("arn:aws:iam::111122223333:role/sms")
         .external_id("tests")
         .build()
-        .map_err(|error| Failure::new("SmsConfiguration", error))
 }
 
 fn schema() -> Vec<SchemaAttributeType> {
@@ -121,7 +120,7 @@ pub(super) async fn attach_triggers(
         .user_pool_id(&pool.id)
         .auto_verified_attributes(VerifiedAttributeType::Email)
         .mfa_configuration(UserPoolMfaType::Optional)
-        .sms_configuration(sms()?)
+        .sms_configuration(sms())
         .lambda_config(triggers)
         .send()
         .await

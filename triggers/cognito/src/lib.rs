@@ -77,7 +77,7 @@ async fn from_environment(function: &'static str) -> Trigger {
     Trigger::new(function, queue, chain)
 }
 
-fn both<'a, T>(setting: Result<T, Error>, region: &'a Result<String, Error>) -> Result<(T, &'a str), Error> {
+fn both<T>(setting: Result<T, Error>, region: &Result<String, Error>) -> Result<(T, &str), Error> {
     match (setting, region) {
         (Ok(setting), Ok(region)) => Ok((setting, region)),
         (Err(error), _) => Err(error),

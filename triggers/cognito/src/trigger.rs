@@ -130,7 +130,7 @@ mod tests {
             Just("userAttributes".to_owned()),
             Just("sub".to_owned()),
             Just("userName".to_owned()),
-            text.prop_map(|text| text.to_owned()),
+            text,
         ];
         leaf.prop_recursive(5, 40, 6, move |inner| {
             let array = (space(), prop::collection::vec(inner.clone(), 0..6))
