@@ -66,8 +66,11 @@ lint-infra:
 	$(ENSURE) tools
 	$(TWINPOOL_CACHE)/venv/tools/bin/cfn-lint infra/*.yaml
 
-bench: ## run the benchmarks
+bench: package ## run the benchmarks (figures: shared/docs/PERFORMANCE.md)
+	$(ENSURE) ministack
 	cargo bench --locked -p twinpool-benches
+	cargo build --locked -p twinpool-tests --bin bench
+	$(CARGO_TARGET_DIR)/debug/bench
 
 # One command per crate, so that a trigger is not built with the features that only the replicator asks for.
 package: ## build the Lambda packages (x86_64, optimised) that infra/primary.yaml names

@@ -20,23 +20,40 @@ const OPERATIONS: u64 = 2_000;
 const KILLS: u32 = 20;
 
 fn seed(test: &str) -> u64 {
-    let chosen = std::env::var("TWINPOOL_SEED").ok().map(|text| text.parse().expect("TWINPOOL_SEED is a number"));
+    let chosen = std::env::var("TWINPOOL_SEED")
+        .ok()
+        .map(|text| text.parse().expect("TWINPOOL_SEED is a number"));
     let seed = chosen.unwrap_or_else(|| u64::from(std::process::id()));
     println!("{test}: TWINPOOL_SEED={seed} repeats this run");
     seed
 }
 
 async fn differences(stack: &Stack, deleted: &[Deleted]) -> Vec<String> {
-    let found = compare::compare(stack, deleted, MfaSettings::Skipped).await.expect("a comparison");
-    found.differences.iter().map(|d| format!("{} {}: {}", d.pool, d.subject, d.what)).collect()
+    let found = compare::compare(stack, deleted, MfaSettings::Skipped)
+        .await
+        .expect("a comparison");
+    found
+        .differences
+        .iter()
+        .map(|d| format!("{} {}: {}", d.pool, d.subject, d.what))
+        .collect()
 }
 
 /// 5 % throttles, 2 % 5xx and 2 % lost answers on every call of Twinpool's, messages doubled, delayed and out of order,
 /// CloudTrail records likewise, and lists that lag behind.
 fn faults(seed: u64) -> Value {
     let mut rules = Vec::new();
-    let reads = [("cognito", "ListUsers"), ("cognito", "AdminListGroupsForUser"), ("cognito", "GetGroup")];
-    let calls = [("dynamodb", "BatchGetItem"), ("dynamodb", "PutItem"), ("dynamodb", "GetItem"), ("dynamodb", "UpdateItem")];
+    let reads = [
+        ("cognito", "ListUsers"),
+        ("cognito", "AdminListGroupsForUser"),
+        ("cognito", "GetGroup"),
+    ];
+    let calls = [
+        ("dynamodb", "BatchGetItem"),
+        ("dynamodb", "PutItem"),
+        ("dynamodb", "GetItem"),
+        ("dynamodb", "UpdateItem"),
+    ];
     for (service, operation) in reads.into_iter().chain(calls).chain([("sqs", "SendMessage")]) {
         for (kind, percent) in [("throttle", 5), ("http500", 2), ("lost_response", 2)] {
             rules.push(json!({"service": service, "operation": operation, "kind": kind, "percent": percent}));
@@ -58,7 +75,12 @@ fn faults(seed: u64) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_thousand_operations_under_faults_end_in_a_true_backup() {
     let seed = seed("faults");
-    let options = Options { name: "faults".into(), max_receive_count: 10, visibility_timeout_seconds: 6, ..Options::default() };
+    let options = Options {
+        name: "faults".into(),
+        max_receive_count: 10,
+        visibility_timeout_seconds: 6,
+        ..Options::default()
+    };
     let stack = Stack::start(options).await.expect("the stack starts");
     stack.configure(faults(seed)).await.expect("faults");
     let mut lives = Lives::new(seed);
@@ -70,11 +92,21 @@ async fn two_thousand_operations_under_faults_end_in_a_true_backup() {
 
     let letters = stack.dead_letters().await.expect("dead letters");
     // Lambda's own envelope carries its reason inside; everything else was parked by the replicator.
-    let nameless: Vec<_> = letters.iter().filter(|l| l.reason.is_none() && !l.body.contains("requestContext")).collect();
+    let nameless: Vec<_> = letters
+        .iter()
+        .filter(|l| l.reason.is_none() && !l.body.contains("requestContext"))
+        .collect();
     assert!(nameless.is_empty(), "{} dead letters have no reason", nameless.len());
-    stack.configure(json!({"quotas": {"enabled": false}})).await.expect("no more faults");
+    stack
+        .configure(json!({"quotas": {"enabled": false}}))
+        .await
+        .expect("no more faults");
     if !letters.is_empty() {
-        println!("{} parked: {:?}", letters.len(), letters.iter().filter_map(|l| l.reason.clone()).collect::<BTreeSet<_>>());
+        println!(
+            "{} parked: {:?}",
+            letters.len(),
+            letters.iter().filter_map(|l| l.reason.clone()).collect::<BTreeSet<_>>()
+        );
         stack.redrive().await.expect("redrive");
         stack.drained(DRAINED_WITHIN).await.expect("drained after the redrive");
         assert_eq!(stack.parked().await.expect("parked"), 0, "a redrive settles everything");
@@ -83,7 +115,12 @@ async fn two_thousand_operations_under_faults_end_in_a_true_backup() {
     assert!(left.is_empty(), "{} differences: {left:#?}", left.len());
     let counters = stack.control.counters().await.expect("counters");
     for kind in ["throttle", "http500", "lost_response"] {
-        let fired: u64 = counters.faults_fired.iter().filter(|(name, _)| name.contains(kind)).map(|(_, n)| *n).sum();
+        let fired: u64 = counters
+            .faults_fired
+            .iter()
+            .filter(|(name, _)| name.contains(kind))
+            .map(|(_, n)| *n)
+            .sum();
         assert!(fired > 0, "{kind} never fired: {:?}", counters.faults_fired);
     }
     assert!(counters.trail.duplicated > 0);
@@ -93,8 +130,17 @@ async fn two_thousand_operations_under_faults_end_in_a_true_backup() {
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_kills_in_the_middle_of_batches_lose_and_double_nothing() {
     let seed = seed("kills");
-    let stack = Stack::start(Options { name: "kills".into(), ..Options::default() }).await.expect("the stack starts");
-    let mapping = stack.lambda.update_event_source_mapping().uuid(&stack.deployment.event_source_mapping).enabled(false);
+    let stack = Stack::start(Options {
+        name: "kills".into(),
+        ..Options::default()
+    })
+    .await
+    .expect("the stack starts");
+    let mapping = stack
+        .lambda
+        .update_event_source_mapping()
+        .uuid(&stack.deployment.event_source_mapping)
+        .enabled(false);
     mapping.send().await.expect("the mapping is switched off");
     let mut lives = Lives::new(seed);
     lives.run(&stack, 60, 400, 8).await.expect("lives");
@@ -112,19 +158,37 @@ async fn twenty_kills_in_the_middle_of_batches_lose_and_double_nothing() {
     let mut draw = Draw::new(seed);
     let (mut killed, mut idle) = (0, 0);
     while idle < 6 {
-        let receive = stack.sqs.receive_message().queue_url(&stack.deployment.queue_url).max_number_of_messages(10);
+        let receive = stack
+            .sqs
+            .receive_message()
+            .queue_url(&stack.deployment.queue_url)
+            .max_number_of_messages(10);
         let receive = receive.visibility_timeout(4).wait_time_seconds(1);
-        let receive = receive.message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount);
-        let batch = receive.send().await.expect("ReceiveMessage").messages.unwrap_or_default();
+        let receive = receive
+            .message_system_attribute_names(aws_sdk_sqs::types::MessageSystemAttributeName::ApproximateReceiveCount);
+        let batch = receive
+            .send()
+            .await
+            .expect("ReceiveMessage")
+            .messages
+            .unwrap_or_default();
         if batch.is_empty() {
-            idle = if stack.messages_under_way().await.expect("count") == 0 { idle + 1 } else { 0 };
+            idle = if stack.messages_under_way().await.expect("count") == 0 {
+                idle + 1
+            } else {
+                0
+            };
             continue;
         }
         idle = 0;
         let records: Vec<Value> = batch
             .iter()
             .map(|m| {
-                let count = m.attributes.as_ref().and_then(|a| a.values().next().cloned()).unwrap_or_else(|| "1".into());
+                let count = m
+                    .attributes
+                    .as_ref()
+                    .and_then(|a| a.values().next().cloned())
+                    .unwrap_or_else(|| "1".into());
                 json!({"messageId": m.message_id, "receiptHandle": m.receipt_handle, "body": m.body,
                     "attributes": {"ApproximateReceiveCount": count}, "eventSource": "aws:sqs"})
             })
@@ -159,7 +223,11 @@ async fn acknowledge(stack: &Stack, batch: &[aws_sdk_sqs::types::Message], outco
     for message in batch {
         if !failed.contains(message.message_id.as_deref().unwrap_or_default()) {
             let receipt = message.receipt_handle.clone().unwrap_or_default();
-            let delete = stack.sqs.delete_message().queue_url(&stack.deployment.queue_url).receipt_handle(receipt);
+            let delete = stack
+                .sqs
+                .delete_message()
+                .queue_url(&stack.deployment.queue_url)
+                .receipt_handle(receipt);
             delete.send().await.expect("DeleteMessage");
         }
     }
@@ -171,15 +239,28 @@ async fn no_gap_in_any_history(stack: &Stack) {
     let mut current: BTreeMap<String, u64> = BTreeMap::new();
     let mut start = None;
     loop {
-        let scan = stack.dynamodb.scan().table_name(&stack.deployment.table).set_exclusive_start_key(start).send().await;
+        let scan = stack
+            .dynamodb
+            .scan()
+            .table_name(&stack.deployment.table)
+            .set_exclusive_start_key(start)
+            .send()
+            .await;
         let page = scan.expect("Scan");
         for item in page.items.unwrap_or_default() {
             let text = |name: &str| item.get(name).and_then(|v| v.as_s().ok()).cloned().unwrap_or_default();
             let (pk, sk) = (text("pk"), text("sk"));
             let Some(user) = sk.strip_prefix("user#") else { continue };
-            let version = item.get("version").and_then(|v| v.as_n().ok()).and_then(|n| n.parse().ok()).expect("a version");
+            let version = item
+                .get("version")
+                .and_then(|v| v.as_n().ok())
+                .and_then(|n| n.parse().ok())
+                .expect("a version");
             match user.split_once("#v") {
-                Some((sub, _)) => assert!(versions.entry(format!("{pk} {sub}")).or_default().insert(version), "{sk} twice"),
+                Some((sub, _)) => assert!(
+                    versions.entry(format!("{pk} {sub}")).or_default().insert(version),
+                    "{sk} twice"
+                ),
                 None => assert_eq!(current.insert(format!("{pk} {user}"), version), None, "{sk} twice"),
             }
         }
@@ -193,5 +274,9 @@ async fn no_gap_in_any_history(stack: &Stack) {
         let history: Vec<u64> = versions.remove(&user).unwrap_or_default().into_iter().collect();
         assert_eq!(history, (1..version).collect::<Vec<_>>(), "{user}");
     }
-    assert!(versions.is_empty(), "versions without a current item: {:?}", versions.keys());
+    assert!(
+        versions.is_empty(),
+        "versions without a current item: {:?}",
+        versions.keys()
+    );
 }

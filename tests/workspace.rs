@@ -88,9 +88,9 @@ fn crates_depend_downwards_only() {
         let allowed = may_depend_on(&member.folder);
         for other in &member.depends_on {
             let folder = &members[other].folder;
-            let fits = |rule: &&str| folder == rule || (rule.ends_with('/') && folder.starts_with(*rule));
+            let fits = |rule: &str| folder == rule || (rule.ends_with('/') && folder.starts_with(rule));
             assert!(
-                allowed.iter().any(|rule| fits(&rule)),
+                allowed.iter().any(|rule| fits(rule)),
                 "{name} ({}) must not depend on {other}",
                 member.folder
             );

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use serde_json::{Value, json};
+use twinpool_localcloud::gateway::config::Config;
 use twinpool_shared::{
     adapter::pool::PoolReader,
     error::ErrorKind,
@@ -23,6 +24,7 @@ async fn over_localcloud() {
     suite(&bench).await;
     a_user_to_reset_has_that_status(&bench).await;
     precedence_zero_is_kept(&bench).await;
+    what_a_group_does_not_have_is_absent(&bench).await;
     a_federated_user_has_identities(&bench).await;
     factors_are_read(&bench).await;
 }
@@ -47,32 +49,52 @@ async fn over_ministack() {
 /// Only the local cloud answers on request as Cognito does under load.
 #[tokio::test]
 async fn empty_pages_and_throttles_of_the_local_cloud() {
-    let faults = json!([
-        {"service": "cognito", "operation": "ListUsers", "count": 3, "kind": "empty_page"},
-        {"service": "cognito", "operation": "ListUsers", "count": 1, "kind": "throttle"},
-        {"service": "cognito", "operation": "AdminListGroupsForUser", "count": 1, "kind": "throttle"},
-        {"service": "cognito", "operation": "AdminGetUser", "count": 1, "kind": "http500"},
-    ]);
-    let cloud = localcloud(&json!({"faults": faults}), None).await;
+    let empty = json!([{"service": "cognito", "operation": "ListUsers", "count": 3, "kind": "empty_page"}]);
+    let cloud = localcloud(&json!({"faults": empty}), None).await;
     let bench = Bench::new(cloud.endpoint()).await;
     let pool = bench.pool().await;
     let sub = bench.create(&pool, "ann", &[("email", "ann@example.com")]).await;
     let ann = Personal::new("ann");
-    let found = bench
-        .reader
-        .find_user(&pool, &sub)
-        .await
-        .expect("an empty page is not the end");
+    let found = bench.reader.find_user(&pool, &sub).await;
+    let found = found.expect("an empty page is not the end");
     assert_eq!(found.map(|user| user.attributes.username), Some(ann.clone()));
-    let error = bench.reader.find_user(&pool, &sub).await.expect_err("it is throttled");
-    assert_eq!(error.kind, ErrorKind::Throttled, "{error}");
-    let error = bench.reader.groups_of(&pool, &ann).await.expect_err("it is throttled");
-    assert_eq!(error.kind, ErrorKind::Throttled, "{error}");
-    let error = bench.reader.factors_of(&pool, &ann).await.expect_err("it failed");
-    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+
+    let failing = json!({"faults": [
+        {"service": "cognito", "operation": "ListUsers", "count": 1, "kind": "throttle"},
+        {"service": "cognito", "operation": "AdminListGroupsForUser", "count": 1, "kind": "throttle"},
+        {"service": "cognito", "operation": "AdminGetUser", "count": 1, "kind": "http500"},
+        {"service": "cognito", "operation": "ListUserPoolClients", "count": 1, "kind": "drop_connection"},
+    ]});
+    cloud
+        .gateway()
+        .configure(Config::parse(failing.to_string().as_bytes()).expect("a configuration"));
+    let reader = &bench.reader;
+    for (what, answer, kind) in [
+        (
+            "users",
+            reader.find_user(&pool, &sub).await.map(drop),
+            ErrorKind::Throttled,
+        ),
+        (
+            "groups",
+            reader.groups_of(&pool, &ann).await.map(drop),
+            ErrorKind::Throttled,
+        ),
+        (
+            "factors",
+            reader.factors_of(&pool, &ann).await.map(drop),
+            ErrorKind::Unavailable,
+        ),
+        (
+            "clients",
+            reader.clients_of(&pool).await.map(drop),
+            ErrorKind::Unavailable,
+        ),
+    ] {
+        assert_eq!(answer.map_err(|error| error.kind), Err(kind), "{what}");
+    }
     assert!(
-        bench
-            .reader
+        reader
             .find_user(&pool, &sub)
             .await
             .expect("all is well again")
@@ -130,6 +152,13 @@ impl Bench {
             .find(|attribute| attribute["Name"] == "sub")
             .and_then(|sub| sub["Value"].as_str());
         Sub::new(sub.expect("a sub")).expect("a sub")
+    }
+
+    async fn group(&self, pool: &str, name: &str, settings: Value) {
+        let mut input = settings;
+        input["UserPoolId"] = json!(pool);
+        input["GroupName"] = json!(name);
+        self.cognito.must("CreateGroup", input).await;
     }
 
     async fn admin(&self, operation: &str, pool: &str, username: &str, more: &[(&str, Value)]) {
@@ -296,34 +325,25 @@ async fn a_group_has_its_settings_or_is_not_there(bench: &Bench) {
     let pool = bench.pool().await;
     assert_eq!(bench.reader.group(&pool, "staff").await, Ok(None));
     let role = "arn:aws:iam::111122223333:role/staff";
-    let input =
-        json!({"UserPoolId": pool, "GroupName": "staff", "Description": "Größe L", "Precedence": 7, "RoleArn": role});
-    bench.cognito.must("CreateGroup", input).await;
-    bench
-        .cognito
-        .must("CreateGroup", json!({"UserPoolId": pool, "GroupName": "bare"}))
-        .await;
-    let staff = bench
-        .reader
-        .group(&pool, "staff")
-        .await
-        .expect("it is read")
-        .expect("it is there");
+    let settings = json!({"Description": "Größe L", "Precedence": 7, "RoleArn": role});
+    bench.group(&pool, "staff", settings).await;
+    let staff = bench.reader.group(&pool, "staff").await.expect("it is read");
+    let staff = staff.expect("it is there");
     assert_eq!(staff.description.as_deref(), Some("Größe L"));
     assert_eq!((staff.precedence, staff.role_arn.as_deref()), (Some(7), Some(role)));
     assert!(staff.modified >= staff.created);
-    let bare = bench
-        .reader
-        .group(&pool, "bare")
-        .await
-        .expect("it is read")
-        .expect("it is there");
-    assert_eq!((bare.description, bare.precedence, bare.role_arn), (None, None, None));
-    bench
-        .cognito
-        .must("DeleteGroup", json!({"UserPoolId": pool, "GroupName": "staff"}))
-        .await;
+    let input = json!({"UserPoolId": pool, "GroupName": "staff"});
+    bench.cognito.must("DeleteGroup", input).await;
     assert_eq!(bench.reader.group(&pool, "staff").await, Ok(None));
+}
+
+/// Not over the others: they show empty text, and MiniStack 0, where nothing was set.
+async fn what_a_group_does_not_have_is_absent(bench: &Bench) {
+    let pool = bench.pool().await;
+    bench.group(&pool, "bare", json!({})).await;
+    let bare = bench.reader.group(&pool, "bare").await.expect("it is read");
+    let bare = bare.expect("it is there");
+    assert_eq!((bare.description, bare.precedence, bare.role_arn), (None, None, None));
 }
 
 async fn precedence_zero_is_kept(bench: &Bench) {

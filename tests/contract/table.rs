@@ -2,38 +2,25 @@
 //!
 //! Invariant: every test of the suite has a pool of its own in the suite's table.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod bench;
 
-use aws_sdk_dynamodb::{
-    Client,
-    types::{
-        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-        ProjectionType, ScalarAttributeType,
-    },
-};
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use twinpool_shared::{
-    adapter::table::{Table, Written},
+    adapter::table::{Table, Written, read_item},
     error::ErrorKind,
     group::{GroupRecord, GroupSettings},
-    item::{GroupItem, Key, UserItem, group_key, index_key, part_key, user_key, user_version_key},
+    item::{GroupItem, UserItem, group_key, index_key, part_key, user_key, user_version_key},
     marks::Part,
-    merge::{Decision, merge},
-    observation::{Evidence, Observation, UserRead},
-    personal::{Personal, Sub},
-    time::Timestamp,
-    user::{Account, Attributes, Facet, Factors, Tombstone, UserRecord},
+    observation::{Evidence, Observation},
+    personal::Sub,
+    user::{Facet, Factors, Tombstone},
 };
-use twinpool_tests::stand_ins::{ministack, moto, sdk_config, unique};
+use twinpool_tests::stand_ins::{ministack, moto};
 
-const RETENTION_SECONDS: i64 = 35 * 86_400;
-/// The indexes of the backup table, each with its key.
-const INDEXES: [(&str, &str); 4] = [
-    ("by-username", "gsi_username"),
-    ("by-email", "gsi_email"),
-    ("by-phone", "gsi_phone"),
-    ("by-preferred-username", "gsi_preferred_username"),
-];
+use bench::{Bench, INDEXES, RETENTION_SECONDS, at, following, item, merged, read, s, sub};
 
 #[tokio::test]
 async fn over_ministack() {
@@ -61,157 +48,6 @@ async fn suite(endpoint: &str) {
     what_is_not_ours_is_not_read(&bench).await;
     a_missing_table_is_named(&bench).await;
     many_writers_of_one_user_lose_nothing(&bench).await;
-}
-
-struct Bench {
-    client: Client,
-    name: String,
-    table: Table,
-}
-
-impl Bench {
-    async fn new(endpoint: &str) -> Self {
-        let client = Client::new(&sdk_config(endpoint).await);
-        let name = unique("backup");
-        let mut request = client
-            .create_table()
-            .table_name(&name)
-            .billing_mode(BillingMode::PayPerRequest);
-        for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-            request = request
-                .attribute_definitions(text(attribute))
-                .key_schema(key(attribute, kind));
-        }
-        for (index, attribute) in INDEXES {
-            let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
-            let index = GlobalSecondaryIndex::builder()
-                .index_name(index)
-                .key_schema(key(attribute, KeyType::Hash))
-                .projection(projection);
-            request = request
-                .attribute_definitions(text(attribute))
-                .global_secondary_indexes(index.build().expect("an index"));
-        }
-        request.send().await.expect("the table is created");
-        let table = Table::new(client.clone(), &name);
-        table.probe().await.expect("the table is there");
-        Self { client, name, table }
-    }
-
-    /// The current item, which has to be there.
-    async fn stored(&self, pool: &str, sub: &Sub) -> UserItem {
-        let mut users = self
-            .table
-            .users(pool, std::slice::from_ref(sub))
-            .await
-            .expect("it is read");
-        users.remove(sub).expect("it is there")
-    }
-
-    async fn raw(&self, key: &Key) -> Option<HashMap<String, AttributeValue>> {
-        let get = self.client.get_item().table_name(&self.name).consistent_read(true);
-        let get = get.key("pk", s(&key.pk)).key("sk", s(&key.sk));
-        get.send().await.expect("it is read").item
-    }
-
-    async fn put_raw(&self, key: &Key, members: &[(&str, AttributeValue)]) {
-        let mut put = self.client.put_item().table_name(&self.name);
-        put = put.item("pk", s(&key.pk)).item("sk", s(&key.sk));
-        for (name, value) in members {
-            put = put.item(*name, value.clone());
-        }
-        put.send().await.expect("it is written");
-    }
-
-    /// Sort keys that an index shows for a value.
-    async fn found(&self, index: &str, attribute: &str, value: &Personal) -> Vec<String> {
-        let query = self.client.query().table_name(&self.name).index_name(index);
-        let query = query
-            .key_condition_expression("#key = :value")
-            .expression_attribute_names("#key", attribute)
-            .expression_attribute_values(":value", s(value.expose()));
-        let found = query.send().await.expect("the index answers").items.unwrap_or_default();
-        let sort_key = |item: &HashMap<String, AttributeValue>| item.get("sk")?.as_s().ok().cloned();
-        found.iter().filter_map(sort_key).collect()
-    }
-}
-
-fn text(name: &str) -> AttributeDefinition {
-    let definition = AttributeDefinition::builder()
-        .attribute_name(name)
-        .attribute_type(ScalarAttributeType::S);
-    definition.build().expect("a definition")
-}
-
-fn key(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder()
-        .attribute_name(name)
-        .key_type(kind)
-        .build()
-        .expect("a key")
-}
-
-fn s(value: &str) -> AttributeValue {
-    AttributeValue::S(value.to_owned())
-}
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_millis(1_780_000_000_000 + second * 1_000)
-}
-
-fn sub(text: &str) -> Sub {
-    Sub::new(text).expect("a sub")
-}
-
-/// What `ListUsers` shows at `second` of a user with these attributes.
-fn read(values: &[(&str, &str)], second: i64) -> Observation {
-    let values: BTreeMap<_, _> = values
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), Personal::new(*value)))
-        .collect();
-    let user = UserRead {
-        attributes: Attributes {
-            username: Personal::new("Ann"),
-            values,
-        },
-        status: "CONFIRMED".into(),
-        account: Account {
-            enabled: true,
-            created: at(0),
-            modified: at(second),
-        },
-    };
-    Observation {
-        source: "ListUsers".into(),
-        evidence: Evidence::Read {
-            user,
-            read_at: at(second),
-        },
-    }
-}
-
-/// The record that `observations` add to `stored`, if anything.
-fn merged(stored: Option<&UserItem>, sub: &Sub, observations: &[Observation]) -> Option<UserRecord> {
-    match merge(
-        stored.map(|item| &item.record),
-        || UserRecord::new(sub.clone()),
-        observations,
-    ) {
-        Decision::Write(record) => Some(record),
-        Decision::Unchanged => None,
-    }
-}
-
-/// The item that follows `stored`, with `stored` as a superseded version.
-fn following(pool: &str, stored: Option<&UserItem>, record: UserRecord, second: i64) -> (UserItem, Option<UserItem>) {
-    let version = stored.map_or(1, |item| item.version + 1);
-    let next = UserItem::current(pool, version, record, at(second), RETENTION_SECONDS);
-    (next, stored.map(|item| item.superseded(at(second), RETENTION_SECONDS)))
-}
-
-fn item(pool: &str, sub: &Sub, email: &str) -> UserItem {
-    let record = merged(None, sub, &[read(&[("email", email)], 1)]).expect("news");
-    following(pool, None, record, 1).0
 }
 
 async fn a_first_write_is_conditional(bench: &Bench) {
@@ -253,8 +89,7 @@ async fn the_old_version_is_put_aside_first_and_once(bench: &Bench) {
     assert_eq!(bench.stored(pool, &sub).await, one);
     // Once more, properly: the copy is written over with itself.
     assert_eq!(bench.table.put_user(&two, aside.as_ref()).await, Ok(Written::Stored));
-    let copy: UserItem =
-        twinpool_shared::adapter::table::read_item(bench.raw(&aside_key).await.expect("the copy")).expect("ours");
+    let copy: UserItem = read_item(bench.raw(&aside_key).await.expect("the copy")).expect("ours");
     assert_eq!(Some(&copy), aside.as_ref());
     assert_eq!(copy.record, one.record);
     assert_eq!(copy.expires_at, Some(at(2).as_seconds() + RETENTION_SECONDS));

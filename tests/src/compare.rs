@@ -263,3 +263,86 @@ impl Comparison {
 fn names<'a>(one: &'a BTreeMap<String, String>, other: &'a BTreeMap<String, String>) -> BTreeSet<&'a String> {
     one.keys().chain(other.keys()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(email: &str) -> User {
+        User {
+            username: "ann".to_owned(),
+            attributes: BTreeMap::from([("email".to_owned(), email.to_owned())]),
+            status: "CONFIRMED".to_owned(),
+            enabled: true,
+            created_millis: Some(1),
+            modified_millis: Some(2),
+            groups: BTreeSet::from(["g".to_owned()]),
+            factors: Some((None, BTreeSet::new())),
+        }
+    }
+
+    fn item(alive: bool) -> UserItem {
+        UserItem {
+            alive,
+            username: Some("ann".to_owned()),
+            attributes: user("a@example.com").attributes,
+            status: Some("CONFIRMED".to_owned()),
+            enabled: Some(true),
+            created_millis: Some(1),
+            modified_millis: Some(2),
+            ..UserItem::default()
+        }
+    }
+
+    fn differences(pool: &Pool, backup: &Backup, deleted: &[Deleted]) -> Vec<(String, What)> {
+        let mut found = Comparison::default();
+        found.pool("p", pool, backup, deleted);
+        let named = found.differences.into_iter();
+        named.map(|one| (one.subject, one.what)).collect()
+    }
+
+    #[test]
+    fn every_kind_of_difference_is_named() {
+        let mut pool = Pool::default();
+        let mut backup = Backup::default();
+        pool.users.insert("changed".to_owned(), user("new@example.com"));
+        backup.users.insert("changed".to_owned(), item(true));
+        pool.users.insert("missed".to_owned(), user("a@example.com"));
+        backup.users.insert("missed".to_owned(), item(false));
+        backup.users.insert("extra".to_owned(), item(true));
+        let bare = UserItem::default();
+        backup.users.insert("bare".to_owned(), bare);
+        let gone = |sub: &str| Deleted {
+            pool: "p".to_owned(),
+            sub: sub.to_owned(),
+            was_seen: true,
+        };
+        let expected = [
+            ("changed", What::Attribute("email".to_owned())),
+            ("changed", What::MembershipMissing("g".to_owned())),
+            ("missed", What::UserMissing),
+            ("extra", What::UserExtra),
+            ("bare", What::SnapshotMissing),
+            ("never", What::TombstoneMissing),
+        ];
+        let found = differences(&pool, &backup, &[gone("bare"), gone("never")]);
+        assert_eq!(found, expected.map(|(subject, what)| (subject.to_owned(), what)));
+        // The same content, and a group that the membership is not older than: nothing is left to name.
+        backup.users.get_mut("changed").expect("it is there").attributes = user("new@example.com").attributes;
+        backup.users.get_mut("changed").expect("it is there").groups = BTreeSet::from(["g".to_owned()]);
+        backup
+            .users
+            .get_mut("changed")
+            .expect("it is there")
+            .groups_as_of_millis = Some(5_000);
+        let living = GroupItem {
+            alive: true,
+            created_millis: Some(5_999),
+            ..GroupItem::default()
+        };
+        backup.groups.insert("g".to_owned(), living);
+        let left = differences(&pool, &backup, &[]);
+        assert!(left.iter().all(|(subject, _)| subject != "changed"), "{left:?}");
+        assert!(left.contains(&("g".to_owned(), What::GroupExtra)));
+    }
+}

@@ -91,6 +91,8 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     ));
     let options = Options {
         name: "demo".to_owned(),
+        // A change given back in the burst, because the pool's quota was used up, is tried again while somebody watches.
+        visibility_timeout_seconds: 5,
         ..Options::default()
     };
     let stack = Stack::start(options).await?;

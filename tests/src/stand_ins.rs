@@ -7,19 +7,15 @@
 //! Invariant: a server listens on loopback only and ends with the process that started it, even when that is killed: it runs
 //! in a process group of its own under `python/with-parent`.
 
+mod functions;
+
 use std::{
-    fmt, fs,
-    future::Future,
-    io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    fmt, fs, io,
+    net::{Ipv4Addr, TcpListener},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
-    pin::Pin,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -27,19 +23,21 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sqs::config::Credentials;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper::Request;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo},
+    rt::TokioExecutor,
 };
 use serde_json::{Value, json};
-use tokio::{sync::OnceCell, task::JoinHandle};
+use tokio::sync::OnceCell;
 use twinpool_localcloud::gateway::{
     config::Config,
     emulator::MiniStack,
     identity::ACCOUNT,
     instance::{Emulator, LocalCloud},
 };
+
+pub use functions::{FunctionAnswer, Functions, Invocation};
 
 /// A cold interpreter on a busy two-core runner.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
@@ -289,122 +287,6 @@ fn scratch(name: &str) -> PathBuf {
     let folder = folder.join(std::process::id().to_string()).join(name);
     fs::create_dir_all(&folder).expect("a folder of our own");
     folder
-}
-
-/// What a function of the test answers: its payload, or the payload of its error.
-pub type FunctionAnswer = Result<Bytes, Bytes>;
-type Body = dyn Fn(String, Bytes) -> Pin<Box<dyn Future<Output = FunctionAnswer> + Send>> + Send + Sync;
-
-/// The Lambda endpoint of one test: `POST /2015-03-31/functions/NAME/invocations`, recorded and answered by the test.
-pub struct Functions {
-    address: SocketAddr,
-    invocations: Arc<Mutex<Vec<Invocation>>>,
-    server: JoinHandle<()>,
-}
-
-/// One invocation of a trigger.
-#[derive(Clone, Debug)]
-pub struct Invocation {
-    /// Name of the function.
-    pub function: String,
-    /// The event.
-    pub event: Value,
-}
-
-impl fmt::Debug for Functions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "functions at {}", self.address)
-    }
-}
-
-impl Functions {
-    /// Functions that return their event, as a trigger has to.
-    pub async fn echoing() -> Self {
-        Self::answering(|_, event| async { Ok(event) }).await
-    }
-
-    /// Functions that answer as `body` does, which is given name and event.
-    ///
-    /// # Panics
-    /// When no port is free.
-    pub async fn answering<F, R>(body: F) -> Self
-    where
-        F: Fn(String, Bytes) -> R + Send + Sync + 'static,
-        R: Future<Output = FunctionAnswer> + Send + 'static,
-    {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("a port on loopback is free");
-        let address = listener.local_addr().expect("a bound port has an address");
-        let invocations = Arc::<Mutex<Vec<Invocation>>>::default();
-        let record = invocations.clone();
-        let body: Arc<Body> = Arc::new(move |name, event| Box::pin(body(name, event)));
-        let server = tokio::spawn(async move {
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
-                let (record, body) = (record.clone(), body.clone());
-                connections.spawn(async move {
-                    let service = service_fn(|request| invoke(request, record.clone(), body.clone()));
-                    let _closed = http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
-                });
-            }
-        });
-        Self {
-            address,
-            invocations,
-            server,
-        }
-    }
-
-    /// Their endpoint.
-    #[must_use]
-    pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// The invocations since the last call, in the order in which they began.
-    #[must_use]
-    pub fn take(&self) -> Vec<Invocation> {
-        std::mem::take(&mut *self.invocations.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-impl Drop for Functions {
-    fn drop(&mut self) {
-        self.server.abort();
-    }
-}
-
-async fn invoke(
-    request: Request<Incoming>,
-    record: Arc<Mutex<Vec<Invocation>>>,
-    body: Arc<Body>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
-    let path = request.uri().path().replace("%3A", ":").replace("%3a", ":");
-    let payload = request.into_body().collect().await?.to_bytes();
-    let name = path
-        .strip_prefix("/2015-03-31/functions/")
-        .and_then(|rest| rest.strip_suffix("/invocations"));
-    let Some(name) = name else {
-        // The local cloud also asks for EventBridge's rules here; there are none.
-        return Ok(Response::new(Full::from(r#"{"Rules": []}"#)));
-    };
-    let name = name.rsplit(':').next().unwrap_or(name).to_owned();
-    let event = serde_json::from_slice(&payload).unwrap_or_default();
-    let function = name.clone();
-    record.lock().unwrap_or_else(PoisonError::into_inner).push(Invocation { function, event });
-    let mut response = Response::new(Full::default());
-    let (payload, failed) = match body(name, payload).await {
-        Ok(payload) => (payload, false),
-        Err(payload) => (payload, true),
-    };
-    *response.body_mut() = Full::from(payload);
-    if failed {
-        let unhandled = hyper::header::HeaderValue::from_static("Unhandled");
-        response.headers_mut().insert("x-amz-function-error", unhandled);
-    }
-    Ok(response)
 }
 
 /// Calls of the JSON protocol with nothing between: what stands in the answer is what the server wrote.

@@ -211,12 +211,10 @@ impl<'a> Look<'a> {
         cases.map(|(entry, state)| (*entry, state))
     }
 
-    /// The user name of a living user is all that memberships and factors need.
+    /// The user name of a living user is all that memberships need; everything else may move the modification date.
     fn needs_user_read(&mut self) -> bool {
         let known = self.username.is_some();
-        self.open(|entry| !known || !(is_membership(entry) || is_factors(entry)))
-            .next()
-            .is_some()
+        self.open(|entry| !(known && is_membership(entry))).next().is_some()
     }
 
     fn judge_user(&mut self, read: Option<UserRead>, record: Option<&UserRecord>, now: Timestamp) {

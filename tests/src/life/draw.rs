@@ -17,11 +17,11 @@ impl Draw {
     #[must_use]
     pub fn of(seed: u64, number: u64) -> Self {
         let mut both = Self(seed ^ number.wrapping_mul(0xD134_2543_DE82_EF95));
-        Self(both.next())
+        Self(both.number())
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -32,7 +32,7 @@ impl Draw {
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
         // The bias of the remainder is far below what any test here could notice.
-        self.next() % end
+        self.number() % end
     }
 
     /// True in `percent` of the draws.
@@ -50,7 +50,7 @@ mod tests {
         // The reference values of splitmix64 for seed 1234567.
         let mut draw = Draw::new(1_234_567);
         assert_eq!(
-            [draw.next(), draw.next()],
+            [draw.number(), draw.number()],
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973]
         );
     }

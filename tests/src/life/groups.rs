@@ -39,7 +39,7 @@ async fn create(calls: &Calls<'_>, pool: &PoolHandle, number: u64) -> Result<(),
             .user_pool_id(&pool.id)
             .group_name(name(number));
         // Some have no precedence: none and 0 are different settings.
-        let precedence = (number % 3 != 0).then(|| i32::try_from(number).unwrap_or_default() - 1);
+        let precedence = (!number.is_multiple_of(3)).then(|| i32::try_from(number).unwrap_or_default() - 1);
         request.set_precedence(precedence).description("as created").send()
     };
     calls.make("CreateGroup", Kind::Change, create).await.map(drop)
