@@ -10,7 +10,10 @@ use std::{
 };
 
 use serde_json::Value;
-use twinpool_shared::metric::ALL;
+use twinpool_shared::{
+    metric::ALL,
+    operation::{Meaning, Nothing, OPERATIONS},
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -261,4 +264,14 @@ fn every_runbook_has_its_alarm_and_every_alarm_its_runbook() {
         runbooks, named,
         "left: infra/runbooks, right: what the alarms in infra/*.yaml name"
     );
+}
+
+#[test]
+fn the_rule_for_admin_events_leaves_out_sign_ins_and_nothing_else() {
+    let template = read("infra/primary.yaml");
+    let list = template.split_once("anything-but: [").and_then(|(_, rest)| rest.split_once(']'));
+    let (list, _) = list.expect("the rule names what it leaves out");
+    let left_out: BTreeSet<&str> = list.split(',').map(str::trim).collect();
+    let sign_ins = OPERATIONS.iter().filter(|(_, meaning)| *meaning == Meaning::Nothing(Nothing::SignIn));
+    assert_eq!(left_out, sign_ins.map(|(name, _)| *name).collect());
 }

@@ -23,7 +23,7 @@ pub const STALE_ATTEMPTS_MAX: u32 = 4;
 /// which is beyond the consistency window.
 pub const MISSING_ATTEMPTS_MAX: u32 = 7;
 /// For how long after an event a read in the event's own second may still be from before it.
-const SAME_SECOND_DOUBT_MILLIS: i64 = 10 * SECOND_MILLIS;
+const SAME_SECOND_DOUBT_MILLIS: i64 = 4 * SECOND_MILLIS;
 /// Seconds to wait before a change that was only announced by a message is looked for: the user has to type a code.
 pub const ANNOUNCED_DELAY_SECONDS: u32 = 5;
 /// Longest wait between two attempts.

@@ -26,6 +26,8 @@ pub enum Content {
 pub struct Message {
     /// Id by which a failure is reported.
     pub id: String,
+    /// Handle of this receipt, to change when the message is received again.
+    pub receipt_handle: String,
     /// The body; personal.
     pub body: String,
     /// What the body says.
@@ -71,6 +73,7 @@ impl Message {
         };
         Self {
             id: message.message_id.unwrap_or_default(),
+            receipt_handle: message.receipt_handle.unwrap_or_default(),
             body,
             content,
             receives: receives.unwrap_or(1),

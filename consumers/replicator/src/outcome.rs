@@ -228,6 +228,18 @@ pub(crate) async fn conclude(
     (response, tally)
 }
 
+/// Seconds until a message that was received `receives` times is tried again; `None` leaves it to the queue's own timeout
+/// (seven minutes in the template), so that ten deliveries outlast an outage of most of an hour.
+fn retry_seconds(receives: u32) -> Option<i32> {
+    match receives {
+        0 | 1 => Some(2),
+        2 => Some(8),
+        3 => Some(30),
+        4 => Some(120),
+        _ => None,
+    }
+}
+
 impl Replicator {
     async fn make_good(&self, message: &Message, outcome: &Outcome) -> Result<(), Error> {
         match outcome {
@@ -240,7 +252,16 @@ impl Replicator {
                 let body = if message.body.is_empty() { "-" } else { &message.body };
                 self.dead_letters.park(body, reason, (self.clock)()).await
             }
-            Outcome::Applied(_) | Outcome::Unchanged | Outcome::GiveBack(_) => Ok(()),
+            Outcome::GiveBack(_) => {
+                if let Some(seconds) = retry_seconds(message.receives) {
+                    // Only a kindness: without it the message comes back after the queue's own timeout.
+                    if let Err(error) = self.queue.retry_in(&message.receipt_handle, seconds).await {
+                        tracing::debug!(error = %error, "comes back after the queue's own timeout");
+                    }
+                }
+                Ok(())
+            }
+            Outcome::Applied(_) | Outcome::Unchanged => Ok(()),
         }
     }
 }

@@ -95,6 +95,23 @@ impl Queue {
             .map_err(|error| classify("sqs:SendMessage on the dead-letter queue", &error))
     }
 
+    /// Lets a message that was received under `receipt_handle` be received again after `seconds` instead of the queue's whole
+    /// visibility timeout, which has to be long because a batch may be.
+    ///
+    /// # Errors
+    /// As the queue answers; the message then waits for the timeout.
+    pub async fn retry_in(&self, receipt_handle: &str, seconds: i32) -> Result<(), Error> {
+        let request = self
+            .client
+            .change_message_visibility()
+            .queue_url(&self.url)
+            .receipt_handle(receipt_handle);
+        let answer = request.visibility_timeout(seconds).send().await;
+        answer
+            .map(drop)
+            .map_err(|error| classify("sqs:ChangeMessageVisibility on the queue", &error))
+    }
+
     /// Whether the queue exists and answers, for the check at start. `what` is `queue` or `dead-letter queue`.
     ///
     /// # Errors
