@@ -269,9 +269,13 @@ fn every_runbook_has_its_alarm_and_every_alarm_its_runbook() {
 #[test]
 fn the_rule_for_admin_events_leaves_out_sign_ins_and_nothing_else() {
     let template = read("infra/primary.yaml");
-    let list = template.split_once("anything-but: [").and_then(|(_, rest)| rest.split_once(']'));
+    let list = template
+        .split_once("anything-but: [")
+        .and_then(|(_, rest)| rest.split_once(']'));
     let (list, _) = list.expect("the rule names what it leaves out");
     let left_out: BTreeSet<&str> = list.split(',').map(str::trim).collect();
-    let sign_ins = OPERATIONS.iter().filter(|(_, meaning)| *meaning == Meaning::Nothing(Nothing::SignIn));
+    let sign_ins = OPERATIONS
+        .iter()
+        .filter(|(_, meaning)| *meaning == Meaning::Nothing(Nothing::SignIn));
     assert_eq!(left_out, sign_ins.map(|(name, _)| *name).collect());
 }

@@ -89,13 +89,13 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("merge");
     group.throughput(Throughput::Elements(1));
     group.bench_function("a newer read into a stored record", |b| {
-        b.iter(|| merge(Some(black_box(&stored)), empty, [&newer]))
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&newer]));
     });
     group.bench_function("a stale read: nothing to write", |b| {
-        b.iter(|| merge(Some(black_box(&stored)), empty, [&older]))
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&older]));
     });
     group.bench_function("a trigger's profile", |b| {
-        b.iter(|| merge(Some(black_box(&stored)), empty, [&trigger]))
+        b.iter(|| merge(Some(black_box(&stored)), empty, [&trigger]));
     });
     group.bench_function("a first sight", |b| b.iter(|| merge(None, empty, [black_box(&newer)])));
     group.finish();
@@ -124,10 +124,10 @@ fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("read");
     group.throughput(Throughput::Elements(1));
     group.bench_function("a trigger event", |b| {
-        b.iter(|| read_trigger(black_box(&event), "request", now))
+        b.iter(|| read_trigger(black_box(&event), "request", now));
     });
     group.bench_function("a CloudTrail record", |b| {
-        b.iter(|| read_record(&listener, black_box(&record), now))
+        b.iter(|| read_record(&listener, black_box(&record), now));
     });
     group.bench_function("a queue message", |b| b.iter(|| Change::parse(black_box(&body))));
     group.finish();

@@ -192,7 +192,7 @@ impl<'a> Look<'a> {
                 .filter(|record| record.is_alive())
                 .and_then(UserRecord::username)
                 .cloned(),
-            deletion_announced: entries.iter().any(|entry| is_deletion(entry)),
+            deletion_announced: entries.iter().any(is_deletion),
         }
     }
 
