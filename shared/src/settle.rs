@@ -71,18 +71,34 @@ impl Doubt {
     }
 }
 
-/// Whether the stored record already reflects `change`, so that no read is needed: its account was read in a state modified
-/// after the event. This is what makes a burst of events cost one read.
+/// Whether the stored record already reflects `change`, so that no read is needed. This is what makes a burst of events, and
+/// a storm of the same one, cost one read.
+///
+/// A facet reflects an event when its content is from after the event's second, or from within it and read long enough after.
+/// A user who was deleted after the event is settled, too.
 #[must_use]
 pub fn already_reflected(change: &Change, stored: Option<&UserRecord>) -> bool {
-    let modified_later = || {
-        stored
-            .and_then(UserRecord::modified)
-            .is_some_and(|modified| modified > change.occurred_at.second_end())
+    let Some(record) = stored else { return false };
+    let (from, to) = (change.occurred_at, change.occurred_at.second_end());
+    let reflects = |as_of: Timestamp, observed_at: Timestamp| {
+        as_of > to || (as_of >= from && observed_at.millis_since(from) >= SAME_SECOND_DOUBT_MILLIS)
     };
+    if !record.is_alive() && record.deleted.as_ref().is_some_and(|tombstone| tombstone.at >= to) {
+        return change.ask().is_some();
+    }
     match change.ask() {
-        Some(Ask::User(Expect::Modified | Expect::Enabled(_))) => modified_later(),
-        Some(Ask::User(Expect::Anything | Expect::Gone | Expect::Member(_)) | Ask::Factors) | None => false,
+        Some(Ask::User(Expect::Modified | Expect::Enabled(_))) => record
+            .account
+            .as_ref()
+            .is_some_and(|facet| reflects(facet.data.modified, facet.observed_at)),
+        Some(Ask::User(Expect::Member(member))) => record.groups.as_ref().is_some_and(|facet| {
+            let shown = change
+                .group
+                .as_ref()
+                .is_none_or(|group| facet.data.contains(group) == member);
+            shown && reflects(facet.as_of, facet.observed_at)
+        }),
+        Some(Ask::User(Expect::Anything | Expect::Gone) | Ask::Factors) | None => false,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use twinpool_replicator::Replicator;
 use twinpool_shared::{
     adapter::{
-        aws::{CONSUMER_BUDGET, sdk_config},
+        aws::{COGNITO_BUDGET, CONSUMER_BUDGET, sdk_config},
         lambda::{now, region, report_panics_by_place, start_logs, variable},
         pool::PoolReader,
         queue::Queue,
@@ -51,7 +51,8 @@ async fn start() -> Result<Replicator, Error> {
     let sdk = sdk_config(&region()?, CONSUMER_BUDGET).await;
     let queues = aws_sdk_sqs::Client::new(&sdk);
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &settings.table);
-    let reader = PoolReader::new(aws_sdk_cognitoidentityprovider::Client::new(&sdk));
+    let cognito = sdk_config(&region()?, COGNITO_BUDGET).await;
+    let reader = PoolReader::new(aws_sdk_cognitoidentityprovider::Client::new(&cognito));
     let queue = Queue::new(queues.clone(), &settings.queue_url);
     let dead_letters = Queue::new(queues, &settings.dead_letter_queue_url);
     let replicator = Replicator::new(settings, queue, dead_letters, table, reader, now);

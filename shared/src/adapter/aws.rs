@@ -22,6 +22,8 @@ pub struct Budget {
     pub operation_millis: u64,
     /// Attempts, the first included.
     pub attempts: u32,
+    /// Longest wait before the first retry, in milliseconds; it doubles from there.
+    pub backoff_millis: u64,
 }
 
 /// A trigger's send: a user is waiting for it. One retry, a second in all.
@@ -30,6 +32,7 @@ pub const TRIGGER_BUDGET: Budget = Budget {
     attempt_millis: 450,
     operation_millis: 950,
     attempts: 2,
+    backoff_millis: 25,
 };
 
 /// A consumer's calls: nobody waits, but a Lambda invocation is paid for and ends.
@@ -38,6 +41,13 @@ pub const CONSUMER_BUDGET: Budget = Budget {
     attempt_millis: 4_000,
     operation_millis: 12_000,
     attempts: 3,
+    backoff_millis: 25,
+};
+
+/// A consumer's calls to Cognito, whose quotas are per second: a retry within the same second is refused again, and counts.
+pub const COGNITO_BUDGET: Budget = Budget {
+    backoff_millis: 800,
+    ..CONSUMER_BUDGET
 };
 
 /// Configuration for the clients of a Lambda function: Region and credentials from the environment that Lambda sets, and
@@ -48,10 +58,9 @@ pub async fn sdk_config(region: &str, budget: Budget) -> SdkConfig {
         .operation_attempt_timeout(Duration::from_millis(budget.attempt_millis))
         .operation_timeout(Duration::from_millis(budget.operation_millis))
         .build();
-    // The first retry after 25 ms at most: a budget of a second has no room for the default of a second.
     let retries = RetryConfig::standard()
         .with_max_attempts(budget.attempts)
-        .with_initial_backoff(Duration::from_millis(25));
+        .with_initial_backoff(Duration::from_millis(budget.backoff_millis));
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())

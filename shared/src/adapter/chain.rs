@@ -14,6 +14,7 @@ pub const CHAIN_BUDGET: Budget = Budget {
     attempt_millis: 4_600,
     operation_millis: 4_700,
     attempts: 1,
+    backoff_millis: 25,
 };
 
 /// What the chained function said.

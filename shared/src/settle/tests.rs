@@ -248,6 +248,90 @@ fn a_later_state_answers_an_earlier_event() {
 }
 
 #[test]
+fn a_read_long_enough_after_the_event_answers_it() {
+    let observed = |modified: i64, observed_at: i64| {
+        let mut record = known(modified);
+        if let Some(facet) = record.as_mut().and_then(|record| record.account.as_mut()) {
+            facet.observed_at = at(observed_at);
+        }
+        record
+    };
+    for cause in [UPDATE, ENABLE] {
+        for (modified, observed_at, reflected) in [
+            (10_000, 14_000, true),
+            (10_000, 13_999, false),
+            (9_999, 99_000, false),
+            (10_999, 14_000, true),
+        ] {
+            let found = already_reflected(&change(cause, 0), observed(modified, observed_at).as_ref());
+            assert_eq!(found, reflected, "{cause} {modified} {observed_at}");
+        }
+    }
+    for cause in [FACTORS, LINK, DELETE] {
+        assert!(
+            !already_reflected(&change(cause, 0), observed(10_000, 14_000).as_ref()),
+            "{cause}"
+        );
+    }
+}
+
+#[test]
+fn groups_read_long_enough_after_the_event_answer_it() {
+    let groups = |names: &[&str], as_of: i64, observed_at: i64| {
+        let data = names.iter().map(|name| (*name).to_owned()).collect();
+        let source = "AdminListGroupsForUser".into();
+        let facet = Facet {
+            as_of: at(as_of),
+            observed_at: at(observed_at),
+            source,
+            data,
+        };
+        UserRecord {
+            groups: Some(facet),
+            ..unknown()
+        }
+    };
+    for (cause, record, reflected) in [
+        (ADD, groups(&["g"], 10_000, 14_000), true),
+        (ADD, groups(&["g"], 11_000, 11_500), true),
+        (ADD, groups(&["g"], 10_000, 13_999), false),
+        (ADD, groups(&["g"], 9_000, 99_000), false),
+        (ADD, groups(&[], 10_000, 14_000), false),
+        (REMOVE, groups(&[], 10_000, 14_000), true),
+        (REMOVE, groups(&["g"], 10_000, 14_000), false),
+        (UPDATE, groups(&["g"], 10_000, 14_000), false),
+    ] {
+        assert_eq!(
+            already_reflected(&change(cause, 0), Some(&record)),
+            reflected,
+            "{cause} {record:?}"
+        );
+    }
+}
+
+#[test]
+fn a_deletion_answers_every_earlier_event() {
+    for cause in [UPDATE, DISABLE, DELETE, ADD, FACTORS, LINK] {
+        assert!(
+            already_reflected(&change(cause, 0), buried(10_999, None).as_ref()),
+            "{cause}"
+        );
+        assert!(
+            !already_reflected(&change(cause, 0), buried(10_998, None).as_ref()),
+            "{cause}: after the deletion"
+        );
+        assert!(
+            !already_reflected(&change(cause, 0), buried(10_999, Some(11_000)).as_ref()),
+            "{cause}: seen since"
+        );
+    }
+    assert!(
+        !already_reflected(&carrying(UPDATE), buried(10_999, None).as_ref()),
+        "what is carried is merged"
+    );
+}
+
+#[test]
 fn what_was_only_announced_waits_once() {
     let announced = change("CustomMessage_UpdateUserAttribute", 0);
     assert_eq!(first_delay_seconds(&announced, at(EVENT)), Some(5));

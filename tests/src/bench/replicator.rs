@@ -45,7 +45,8 @@ struct Backend<'a> {
     endpoint: &'a str,
     /// Process group of the emulator.
     emulator: Option<u32>,
-    rate: Goal,
+    /// By pass.
+    rates: [Goal; 2],
 }
 
 /// Measures the replicator.
@@ -59,7 +60,8 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
         title: "MiniStack",
         endpoint: &endpoint,
         emulator: Some(emulator.pid()),
-        rate: Goal::AtLeast(300.0),
+        // An update is two writes to a Python process that takes some hundreds a second: the table double judges them.
+        rates: [Goal::AtLeast(300.0), Goal::None],
     };
     two_passes(&places.binaries, &backend, report).await?;
     drop(emulator);
@@ -69,7 +71,7 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
             title,
             endpoint: double.endpoint(),
             emulator: None,
-            rate: Goal::AtLeast(300.0),
+            rates: [Goal::AtLeast(300.0); 2],
         };
         let calls = two_passes_counted(&places.binaries, &backend, &double, report).await?;
         if delay == 0 {
@@ -172,7 +174,7 @@ impl<'a> Running<'a> {
             format!("{title}: {name}"),
             changes / seconds,
             "changes/s",
-            self.backend.rate,
+            self.backend.rates[pass - 1],
         );
         report.row(
             format!("{title}: {name}: own CPU a change"),
