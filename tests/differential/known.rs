@@ -10,6 +10,7 @@ pub(super) enum Right {
     /// The local cloud.
     Ours,
     /// The stand-in: the double is to be mended.
+    #[expect(dead_code, reason = "no such line at the moment; the next defect found gets one")]
     Theirs,
     /// AWS does not say, or neither is expected to be like AWS.
     Open,
@@ -216,12 +217,6 @@ pub(super) static COGNITO_LOCAL: &[Known] = &[
     known("*", "0.event.response.emailMessage", Ours, UNSET),
     known("*", "0.event.response.emailSubject", Ours, UNSET),
     known("*", "0.event.response.smsMessage", Ours, UNSET),
-    known(
-        "InitiateAuth",
-        "0.event.request.clientMetadata",
-        Theirs,
-        "API, InitiateAuth: ClientMetadata goes to pre sign-up, pre authentication and user migration only",
-    ),
     known(
         "InitiateAuth",
         "error NotAuthorizedException|InvalidPasswordException",

@@ -82,7 +82,9 @@ fn fire(
     let mut body = Map::new();
     body.insert("userAttributes".into(), Value::Object(user_attributes(user)));
     body.extend(extra);
-    if let Some(metadata) = request.value("ClientMetadata") {
+    // API, InitiateAuth and AdminInitiateAuth: theirs goes to pre sign-up, pre authentication and user migration only.
+    let starts_sign_in = matches!(request.call.operation.as_str(), "InitiateAuth" | "AdminInitiateAuth");
+    if let Some(metadata) = request.value("ClientMetadata").filter(|_| !starts_sign_in) {
         body.insert("clientMetadata".into(), metadata.clone());
     }
     let event = json!({
