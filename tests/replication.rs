@@ -329,7 +329,7 @@ async fn a_trigger_borne_change_costs_no_call_and_a_burst_costs_few() {
     assert_eq!(made_billable_by_us(&stack).await, 0);
 }
 
-/// What no pool answers for is parked with its reason, and redriven it converges once the cause is gone.
+/// What cannot be read, and what no configured pool answers for, is parked with its reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_handled_is_parked_with_its_reason() {
     let stack = Stack::start(Options {
@@ -387,6 +387,11 @@ async fn what_cannot_be_handled_is_parked_with_its_reason() {
         .map(|l| (l.body.clone(), l.reason.as_deref().unwrap_or("none")))
         .collect();
     assert_eq!(found, expected, "each body as it came, with its reason");
+
+    // Redriven, what nobody can read is parked again with its reason; nothing is lost and nothing goes round for ever.
+    stack.redrive().await.expect("redrive");
+    stack.drained(DRAINED_WITHIN).await.expect("drained after the redrive");
+    assert_eq!(stack.parked().await.expect("parked"), bodies.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -210,7 +210,7 @@ impl Change {
         }
         Some(match self.meaning() {
             Meaning::User(expect) => Ask::User(expect),
-            Meaning::Factors => Ask::Factors,
+            Meaning::Factors | Meaning::Challenge => Ask::Factors,
             _ => Ask::User(Expect::Anything),
         })
     }
@@ -301,7 +301,7 @@ mod tests {
             ("DeleteUser", Ask::User(Expect::Gone)),
             ("AdminAddUserToGroup", Ask::User(Expect::Member(true))),
             ("SetUserMFAPreference", Ask::Factors),
-            ("RespondToAuthChallenge", Ask::User(Expect::Anything)),
+            ("RespondToAuthChallenge", Ask::Factors),
             ("CustomMessage_UpdateUserAttribute", Ask::User(Expect::Anything)),
             ("Invented", Ask::User(Expect::Anything)),
         ] {

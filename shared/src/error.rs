@@ -92,7 +92,9 @@ impl ErrorKind {
             Self::BadItem => {
                 "restore the user's or group's item from its last version, then redrive the dead-letter queue"
             }
-            Self::Newer => "deploy the newer version of the replicator; the message waits in the queue",
+            Self::Newer => {
+                "deploy the newer version of the replicator; the message is tried again and, after its last delivery, parked: redrive it"
+            }
             Self::OtherPool => {
                 "add the pool to TWINPOOL_POOLS or detach the trigger, then redrive the dead-letter queue"
             }

@@ -42,6 +42,8 @@ pub const CHANGES_APPLIED: Metric = count("ChangesApplied");
 pub const CHANGES_UNCHANGED: Metric = count("ChangesUnchanged");
 /// Changes put back because a read did not show them yet.
 pub const STALE_RETRIED: Metric = count("StaleRetried");
+/// Changes whose read did not show them to the last attempt, and was believed.
+pub const STALE_BELIEVED: Metric = count("StaleBelieved");
 /// Changes parked in the dead-letter queue.
 pub const CHANGES_PARKED: Metric = count("ChangesParked");
 /// Messages given back to the queue after an error.
@@ -66,6 +68,7 @@ pub const ALL: &[Metric] = &[
     CHANGES_APPLIED,
     CHANGES_UNCHANGED,
     STALE_RETRIED,
+    STALE_BELIEVED,
     CHANGES_PARKED,
     CHANGES_GIVEN_BACK,
     REPLICATION_LAG,

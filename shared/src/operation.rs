@@ -240,6 +240,8 @@ pub fn meaning_of_page(name: &str, names_user: bool) -> Meaning {
         No(Reads)
     } else if SIGN_IN_PAGES.contains(&name) {
         No(SignIn)
+    } else if names_user && (name.starts_with("mfa_") || name.starts_with("passkeys_")) {
+        Factors
     } else if names_user {
         User(Anything)
     } else {
@@ -282,6 +284,8 @@ mod tests {
         assert_eq!(meaning_of_page("Login_GET", true), No(Reads));
         assert_eq!(meaning_of_page("Login_POST", true), No(SignIn));
         assert_eq!(meaning_of_page("Confirm_POST", true), User(Anything));
+        assert_eq!(meaning_of_page("mfa_totp_POST", true), Factors);
+        assert_eq!(meaning_of_page("passkeys_add_POST", true), Factors);
         assert_eq!(meaning_of_page("Signup_POST", false), P(Part::Users));
     }
 }

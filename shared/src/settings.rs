@@ -47,6 +47,8 @@ pub struct ReplicatorSettings {
 
 /// Default of `TWINPOOL_RETENTION_DAYS`: as long as point-in-time recovery reaches.
 pub const RETENTION_DAYS_DEFAULT: i64 = 35;
+/// A tombstone has to outlive every message that could bring its user back: 14 days in the queue and 14 in the other one.
+pub const RETENTION_DAYS_MIN: i64 = 29;
 /// Default of `TWINPOOL_MAX_RECEIVES`.
 pub const RECEIVES_MAX_DEFAULT: u32 = 10;
 
@@ -82,7 +84,12 @@ impl ReplicatorSettings {
     /// # Errors
     /// `BadSetting` that names the variable.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
-        let days = number(lookup, "TWINPOOL_RETENTION_DAYS", RETENTION_DAYS_DEFAULT, 1..=3_650)?;
+        let days = number(
+            lookup,
+            "TWINPOOL_RETENTION_DAYS",
+            RETENTION_DAYS_DEFAULT,
+            RETENTION_DAYS_MIN..=3_650,
+        )?;
         let receives = number(
             lookup,
             "TWINPOOL_MAX_RECEIVES",
@@ -293,10 +300,13 @@ mod tests {
         let settings = with(&base, ReplicatorSettings::load).unwrap();
         assert_eq!((settings.retention_seconds, settings.receives_max), (35 * 86_400, 10));
         let more = |name, value| with(&[&base[..], &[(name, value)]].concat(), ReplicatorSettings::load);
-        assert_eq!(more("TWINPOOL_RETENTION_DAYS", "1").unwrap().retention_seconds, 86_400);
+        assert_eq!(
+            more("TWINPOOL_RETENTION_DAYS", "29").unwrap().retention_seconds,
+            29 * 86_400
+        );
         assert_eq!(more("TWINPOOL_MAX_RECEIVES", "5").unwrap().receives_max, 5);
         for (name, value) in [
-            ("TWINPOOL_RETENTION_DAYS", "0"),
+            ("TWINPOOL_RETENTION_DAYS", "28"),
             ("TWINPOOL_RETENTION_DAYS", "3651"),
             ("TWINPOOL_RETENTION_DAYS", "ten"),
             ("TWINPOOL_MAX_RECEIVES", "0"),

@@ -22,10 +22,15 @@ pub const STALE_ATTEMPTS_MAX: u32 = 4;
 /// How often a user is looked for before the change is parked, or a deleted one before the pool is believed: 1+2+...+64 s,
 /// which is beyond the consistency window.
 pub const MISSING_ATTEMPTS_MAX: u32 = 7;
+/// How old a list may be that `ListUsers` answers with, for the question whether a stored read was made late enough: as long as
+/// a lagging read is repeated.
+const STALENESS_MILLIS: i64 = 15 * SECOND_MILLIS;
 /// For how long after an event a read in the event's own second may still be from before it.
 const SAME_SECOND_DOUBT_MILLIS: i64 = 4 * SECOND_MILLIS;
 /// Seconds to wait before a change that was only announced by a message is looked for: the user has to type a code.
 pub const ANNOUNCED_DELAY_SECONDS: u32 = 5;
+/// Longest that a call to Cognito takes with its retries, and some: one begun in October must not end in November.
+const CALL_MILLIS_MAX: i64 = 60 * SECOND_MILLIS;
 /// Longest wait between two attempts.
 const DELAY_SECONDS_MAX: u32 = 64;
 
@@ -41,6 +46,8 @@ pub enum Verdict {
         /// Why.
         why: Doubt,
     },
+    /// Looked at often enough: the read is believed although it does not show the event. Counted, so that nobody has to guess.
+    Believed(Doubt),
     /// Looked for long enough: park it.
     Park(Doubt),
 }
@@ -81,16 +88,21 @@ pub fn already_reflected(change: &Change, stored: Option<&UserRecord>) -> bool {
     let Some(record) = stored else { return false };
     let (from, to) = (change.occurred_at, change.occurred_at.second_end());
     let reflects = |as_of: Timestamp, observed_at: Timestamp| {
-        as_of > to || (as_of >= from && observed_at.millis_since(from) >= SAME_SECOND_DOUBT_MILLIS)
+        as_of > to || (as_of >= from && observed_at.millis_since(from) >= STALENESS_MILLIS)
     };
     if !record.is_alive() && record.deleted.as_ref().is_some_and(|tombstone| tombstone.at >= to) {
         return change.ask().is_some();
     }
     match change.ask() {
-        Some(Ask::User(Expect::Modified | Expect::Enabled(_))) => record
-            .account
-            .as_ref()
-            .is_some_and(|facet| reflects(facet.data.modified, facet.observed_at)),
+        Some(Ask::User(expect @ (Expect::Modified | Expect::Enabled(_)))) => {
+            record.account.as_ref().is_some_and(|facet| {
+                let shown = match expect {
+                    Expect::Enabled(enabled) => facet.data.enabled == enabled || facet.data.modified > to,
+                    _ => true,
+                };
+                shown && reflects(facet.data.modified, facet.observed_at)
+            })
+        }
         Some(Ask::User(Expect::Member(member))) => record.groups.as_ref().is_some_and(|facet| {
             let shown = change
                 .group
@@ -161,8 +173,10 @@ pub fn judge_user(
         .and_then(UserRecord::modified)
         .is_some_and(|known| known >= modified);
     let recent = now.millis_since(change.occurred_at) < SAME_SECOND_DOUBT_MILLIS;
-    let certain = matches!(expect, Expect::Anything | Expect::Member(_));
-    if !certain && same_second && no_news && recent && change.attempt == 0 {
+    // What expects nothing in particular can only be judged by whether it brings news.
+    let doubtful = change.ask() == Some(Ask::User(Expect::Anything))
+        || (same_second && matches!(expect, Expect::Modified | Expect::Enabled(_) | Expect::Gone));
+    if doubtful && no_news && recent && change.attempt == 0 {
         return Verdict::Again {
             delay_seconds: 2,
             why: Doubt::Stale,
@@ -217,7 +231,8 @@ pub fn judge_group(
 /// stored day of the last one. A sign-in of 31 October read on 1 November would bill November.
 #[must_use]
 pub fn may_read_factors(active_at: Option<Timestamp>, now: Timestamp) -> bool {
-    active_at.is_some_and(|active_at| active_at.same_month(now))
+    let answered_by = now.plus_millis(CALL_MILLIS_MAX);
+    active_at.is_some_and(|active_at| active_at.same_month(now) && active_at.same_month(answered_by))
 }
 
 fn again(change: &Change, why: Doubt, attempts_max: u32) -> Verdict {
@@ -233,7 +248,7 @@ fn again(change: &Change, why: Doubt, attempts_max: u32) -> Verdict {
 
 fn settle_at_last(change: &Change, why: Doubt, attempts_max: u32) -> Verdict {
     match again(change, why, attempts_max) {
-        Verdict::Park(_) => Verdict::Settled,
+        Verdict::Park(doubt) => Verdict::Believed(doubt),
         verdict => verdict,
     }
 }

@@ -25,6 +25,15 @@ pub struct Listener {
     pub own_roles: Vec<String>,
 }
 
+/// Errors of calls that changed the user before they failed: a trigger refused afterwards, or the message could not be sent.
+/// To be confirmed on a real account; a re-read too many is the price.
+const CHANGED_ALL_THE_SAME: [&str; 4] = [
+    "CodeDeliveryFailureException",
+    "InvalidLambdaResponseException",
+    "UnexpectedLambdaException",
+    "UserLambdaValidationException",
+];
+
 /// Why a record is no change. Each is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ignored {
@@ -75,7 +84,7 @@ pub fn read_record(listener: &Listener, event: &Value, seen_at: Timestamp) -> He
     else {
         return Heard::Ignored(Ignored::NotCognito);
     };
-    if text(detail, "/errorCode").is_some() {
+    if text(detail, "/errorCode").is_some_and(|code| !CHANGED_ALL_THE_SAME.contains(&code)) {
         return Heard::Ignored(Ignored::Failed);
     }
     if role(detail).is_some_and(|role| listener.own_roles.iter().any(|own| own == role)) {

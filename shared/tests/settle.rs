@@ -71,7 +71,7 @@ proptest! {
                     verdict = Some(judged);
                     break;
                 }
-                Verdict::Settled => {
+                Verdict::Settled | Verdict::Believed(_) => {
                     verdict = Some(judged);
                     break;
                 }
@@ -87,7 +87,7 @@ proptest! {
     ) {
         let mut change = change;
         let settled = lists.iter().any(|groups| match judge_groups(&change, groups) {
-            Verdict::Settled => true,
+            Verdict::Settled | Verdict::Believed(_) => true,
             Verdict::Again { delay_seconds, why } => {
                 assert!((1..=8).contains(&delay_seconds) && why == Doubt::Membership);
                 change = change.again();
@@ -122,7 +122,7 @@ proptest! {
                     prop_assert_eq!(doubt, Doubt::Missing);
                     prop_assert!(read.is_none() && change.attempt == MISSING_ATTEMPTS_MAX);
                 }
-                Verdict::Settled => {}
+                Verdict::Settled | Verdict::Believed(_) => {}
             }
             answered = true;
             break;

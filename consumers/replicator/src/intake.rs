@@ -10,6 +10,9 @@ use twinpool_shared::{
     trail::{Heard, Listener, read_record, undelivered},
 };
 
+/// How far ahead another machine's clock may be.
+const CLOCK_DIFFERENCE_MILLIS_MAX: i64 = 5_000;
+
 /// What a message's body says.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Content {
@@ -54,6 +57,12 @@ pub struct Entry {
     pub change: Change,
 }
 
+/// A clock that was ahead must not make its change win over every later one.
+fn not_from_the_future(mut change: Change, now: Timestamp) -> Change {
+    change.occurred_at = change.occurred_at.min(now.plus_millis(CLOCK_DIFFERENCE_MILLIS_MAX));
+    change
+}
+
 impl Message {
     /// Reads a message that arrived at `now`; `listener` judges events that the listener itself could not send.
     #[must_use]
@@ -64,7 +73,7 @@ impl Message {
             .and_then(|count| count.parse().ok());
         let body = message.body.unwrap_or_default();
         let content = match (Change::parse(&body), undelivered(&body)) {
-            (Ok(change), _) => Content::Change(Box::new(change)),
+            (Ok(change), _) => Content::Change(Box::new(not_from_the_future(change, now))),
             (Err(_), Some(event)) => match read_record(listener, &event, now) {
                 Heard::Change(change) => Content::Change(change),
                 Heard::Ignored(_) => Content::Nothing,

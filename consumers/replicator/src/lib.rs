@@ -20,6 +20,7 @@ use std::{
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 use twinpool_shared::{
     adapter::{pool::PoolReader, queue::Queue, table::Table},
     change::{Change, Subject},
@@ -103,35 +104,44 @@ impl Replicator {
 
     /// Checks at start what would make every message fail: queues, table, pools and their permissions.
     ///
-    /// A throttled or unavailable service is no reason not to start: it passes.
+    /// A throttled or unavailable service is no reason not to start: it passes. Nor is one bad pool of several: the others'
+    /// users must not lose their copy because somebody deleted a pool.
     ///
     /// # Errors
     /// The first check that only an operator can put right.
     pub async fn check(&self) -> Result<(), Error> {
-        let probe =
-            Sub::new("twinpool-start-check").ok_or_else(|| Error::new(ErrorKind::BadSetting, "the probe is no sub"))?;
-        let mut checks = vec![
+        let stops = |error: &Error| error.directive() == Directive::Stop || error.kind == ErrorKind::Rejected;
+        let everyones = [
             self.queue.probe("TWINPOOL_QUEUE_URL").await,
             self.dead_letters.probe("TWINPOOL_DLQ_URL").await,
             self.table.probe().await,
         ];
-        for pool in &self.settings.pools {
-            let found = self.reader.find_user(pool, &probe).await;
-            checks.push(
-                found
-                    .map(drop)
-                    .map_err(|error| Error::new(error.kind, format!("pool {pool} of TWINPOOL_POOLS: {}", error.what))),
-            );
+        if let Some(error) = everyones.into_iter().find_map(|check| check.err().filter(stops)) {
+            return Err(error);
         }
-        let stops = |error: &Error| error.directive() == Directive::Stop || error.kind == ErrorKind::Rejected;
-        checks
-            .into_iter()
-            .find_map(|check| check.err().filter(stops))
-            .map_or(Ok(()), Err)
+        let probe =
+            Sub::new("twinpool-start-check").ok_or_else(|| Error::new(ErrorKind::BadSetting, "the probe is no sub"))?;
+        let mut bad = Vec::new();
+        for pool in &self.settings.pools {
+            if let Err(error) = self.reader.find_user(pool, &probe).await {
+                bad.push(Error::new(
+                    error.kind,
+                    format!("pool {pool} of TWINPOOL_POOLS: {}", error.what),
+                ));
+            }
+        }
+        bad.retain(stops);
+        if bad.len() == self.settings.pools.len() {
+            return bad.into_iter().next().map_or(Ok(()), Err);
+        }
+        for error in bad {
+            tracing::error!(error = %error, "this pool is not copied; the others are");
+        }
+        Ok(())
     }
 
-    /// Handles one batch. Never fails as a whole: what is not acknowledged is listed in the answer.
-    pub async fn handle(&self, event: SqsEvent) -> SqsBatchResponse {
+    /// Handles one batch until `deadline`. Never fails as a whole: what is not acknowledged is listed in the answer.
+    pub async fn handle(&self, event: SqsEvent, deadline: Instant) -> SqsBatchResponse {
         let listener = Listener {
             pools: self.settings.pools.clone(),
             own_roles: Vec::new(),
@@ -142,14 +152,14 @@ impl Replicator {
             .into_iter()
             .map(|record| Message::read(record, &listener, now));
         let messages: Vec<Message> = messages.collect();
-        let outcomes = self.outcomes(&messages).await;
+        let outcomes = self.outcomes(&messages, deadline).await;
         let (response, tally) = outcome::conclude(self, &messages, outcomes).await;
         tally.emit(self.calls.take());
         response
     }
 
     /// What each message comes to, before anything is acknowledged.
-    async fn outcomes(&self, messages: &[Message]) -> Vec<Outcome> {
+    async fn outcomes(&self, messages: &[Message], deadline: Instant) -> Vec<Outcome> {
         let mut outcomes: Vec<Option<Outcome>> = messages.iter().map(|_| None).collect();
         let mut entries = Vec::with_capacity(messages.len());
         for (at, message) in messages.iter().enumerate() {
@@ -158,15 +168,23 @@ impl Replicator {
                     at,
                     change: Change::clone(change),
                 }),
-                Content::Nothing => {}
+                Content::Nothing => outcome::settle(&mut outcomes, at, Outcome::Unchanged),
                 Content::Unreadable(error) => outcome::settle(&mut outcomes, at, Outcome::of_error(error.clone())),
             }
         }
+        let resolved = stream::iter(entries)
+            .map(|entry| async move {
+                let resolved = in_time(deadline, self.resolver.resolve(self, &entry.change)).await;
+                (entry, resolved)
+            })
+            .buffered(CONCURRENCY_MAX)
+            .collect::<Vec<_>>()
+            .await;
         let mut users: BTreeMap<String, BTreeMap<Sub, Vec<Entry>>> = BTreeMap::new();
         let mut groups: BTreeMap<(String, String), Vec<Entry>> = BTreeMap::new();
         let mut parts: BTreeMap<(String, Part), Vec<Entry>> = BTreeMap::new();
-        for entry in entries {
-            match self.resolver.resolve(self, &entry.change).await {
+        for (entry, resolved) in resolved {
+            match resolved {
                 Ok(Resolved::Pools(pools)) => {
                     for pool in pools {
                         let entry = entry.clone();
@@ -189,16 +207,26 @@ impl Replicator {
             }
         }
         let user_results = stream::iter(users)
-            .then(|(pool, users)| self.users(pool, users))
+            .then(|(pool, users)| self.users(pool, users, deadline))
             .collect::<Vec<_>>()
             .await;
         let group_results = stream::iter(groups)
-            .map(|((pool, name), entries)| async move { self.group(&pool, &name, &entries).await })
+            .map(|((pool, name), entries)| async move {
+                let work = async { Ok(self.group(&pool, &name, &entries).await) };
+                in_time(deadline, work)
+                    .await
+                    .unwrap_or_else(|error| outcome::for_all(&entries, &Outcome::of_error(error)))
+            })
             .buffer_unordered(CONCURRENCY_MAX)
             .collect::<Vec<_>>()
             .await;
         let part_results = stream::iter(parts)
-            .map(|((pool, part), entries)| async move { self.part(&pool, part, &entries).await })
+            .map(|((pool, part), entries)| async move {
+                let work = async { Ok(self.part(&pool, part, &entries).await) };
+                in_time(deadline, work)
+                    .await
+                    .unwrap_or_else(|error| outcome::for_all(&entries, &Outcome::of_error(error)))
+            })
             .buffer_unordered(CONCURRENCY_MAX)
             .collect::<Vec<_>>()
             .await;
@@ -212,7 +240,7 @@ impl Replicator {
         }
         outcomes
             .into_iter()
-            .map(|outcome| outcome.unwrap_or(Outcome::Unchanged))
+            .map(|outcome| outcome.unwrap_or_else(|| Outcome::of_error(undecided())))
             .collect()
     }
 
@@ -230,6 +258,17 @@ impl Replicator {
             Err(error) => outcome::for_all(entries, &Outcome::of_error(error)),
         }
     }
+}
+
+/// Runs `work` until `deadline`. What is cut off is like a kill: it is given back, and handling it twice changes nothing.
+pub(crate) async fn in_time<T>(deadline: Instant, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout_at(deadline, work)
+        .await
+        .unwrap_or_else(|_elapsed| Err(undecided()))
+}
+
+fn undecided() -> Error {
+    Error::new(ErrorKind::Unavailable, "the invocation's time was over")
 }
 
 impl Tally {

@@ -1,10 +1,12 @@
 //! The replicator function: wires environment, clients and handler.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc, time::Duration};
 
 use aws_lambda_events::event::sqs::SqsEvent;
+use futures::FutureExt;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use twinpool_replicator::Replicator;
 use twinpool_shared::{
     adapter::{
@@ -17,6 +19,9 @@ use twinpool_shared::{
     error::Error,
     settings::ReplicatorSettings,
 };
+
+/// Kept of an invocation's time for putting back, parking and answering.
+const CONCLUDING_MILLIS: u64 = 14_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -34,7 +39,16 @@ async fn main() -> ExitCode {
         async move {
             // Read here and not by the runtime, whose error would quote what it could not read.
             let batch: SqsEvent = serde_json::from_str(event.payload.get()).map_err(|_| "the event is not from SQS")?;
-            Ok::<_, lambda_runtime::Error>(replicator.handle(batch).await)
+            let left = event
+                .context
+                .deadline
+                .saturating_sub(u64::try_from(now().as_millis()).unwrap_or(0));
+            let deadline = Instant::now() + Duration::from_millis(left.saturating_sub(CONCLUDING_MILLIS));
+            // Caught here: the runtime would put a panic's message, and with it perhaps a value, into its answer.
+            let handled = AssertUnwindSafe(replicator.handle(batch, deadline))
+                .catch_unwind()
+                .await;
+            handled.map_err(|_panic| lambda_runtime::Error::from("a bug: the code panicked"))
         }
     });
     match lambda_runtime::run(handler).await {

@@ -27,6 +27,8 @@ pub enum Outcome {
     Applied(Timestamp),
     /// It said nothing new.
     Unchanged,
+    /// No read showed it to the last attempt; the last one is stored.
+    Believed(Doubt),
     /// A read does not show it yet: look again later.
     Again {
         /// Seconds until then.
@@ -55,6 +57,7 @@ impl Outcome {
     pub fn of_verdict(change: &Change, verdict: Verdict, written: Option<Timestamp>) -> Self {
         match verdict {
             Verdict::Settled => written.map_or(Self::Unchanged, Self::Applied),
+            Verdict::Believed(doubt) => Self::Believed(doubt),
             Verdict::Again { delay_seconds, why } => Self::Again {
                 delay_seconds,
                 why: Some(why),
@@ -82,7 +85,7 @@ impl Outcome {
     fn severity(&self) -> u8 {
         match self {
             Self::Unchanged => 0,
-            Self::Applied(_) => 1,
+            Self::Applied(_) | Self::Believed(_) => 1,
             Self::Again { .. } => 2,
             Self::Park(_) => 3,
             Self::GiveBack(_) => 4,
@@ -118,6 +121,7 @@ pub struct Tally {
     applied: usize,
     unchanged: usize,
     again: usize,
+    believed: usize,
     parked: usize,
     given_back: usize,
     lags_millis: Vec<f64>,
@@ -133,6 +137,7 @@ impl Tally {
             (metric::CHANGES_APPLIED, count(self.applied)),
             (metric::CHANGES_UNCHANGED, count(self.unchanged)),
             (metric::STALE_RETRIED, count(self.again)),
+            (metric::STALE_BELIEVED, count(self.believed)),
             (metric::CHANGES_PARKED, count(self.parked)),
             (metric::CHANGES_GIVEN_BACK, count(self.given_back)),
             (metric::REPLICATION_LAG, self.lags_millis.clone()),
@@ -208,6 +213,15 @@ pub(crate) async fn conclude(
                 tally.unchanged += 1;
                 tracing::info!(change = id, cause, "unchanged");
             }
+            (Outcome::Believed(doubt), Ok(())) => {
+                tally.believed += 1;
+                tracing::warn!(
+                    change = id,
+                    cause,
+                    why = doubt.as_str(),
+                    "the read was believed, although it never showed the event"
+                );
+            }
             (Outcome::Again { delay_seconds, why }, Ok(())) => {
                 tally.again += 1;
                 let why = why.map_or("announced", Doubt::as_str);
@@ -261,7 +275,7 @@ impl Replicator {
                 }
                 Ok(())
             }
-            Outcome::Applied(_) | Outcome::Unchanged => Ok(()),
+            Outcome::Applied(_) | Outcome::Unchanged | Outcome::Believed(_) => Ok(()),
         }
     }
 }

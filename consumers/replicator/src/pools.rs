@@ -3,13 +3,14 @@
 //! Invariant: a change is given up as another pool's only at its second look: a client that was just made may not be listed
 //! yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use tokio::sync::Mutex;
 use twinpool_shared::{
-    change::{Change, PoolRef, Subject},
+    change::{Ask, Change, PoolRef, Subject},
     error::{Error, ErrorKind},
-    settle::{self, Doubt, Verdict},
+    operation::Expect,
+    settle::{Doubt, Verdict},
     time::{SECOND_MILLIS, Timestamp},
 };
 
@@ -38,13 +39,16 @@ pub struct PoolResolver {
 struct Clients {
     /// Pool of each client. A client never moves, so this holds for ever.
     pool: HashMap<String, String>,
-    /// Clients that were not listed at `listed_at`.
-    others: HashSet<String>,
     listed_at: Option<Timestamp>,
 }
 
-/// Seconds until the second look at a change of an unknown client, and for how long a listing is good for those.
+/// Seconds until the second look at a change whose pool is not found, and for how long a listing of clients is good: a busy
+/// neighbour pool must not eat the quotas.
 const SECOND_LOOK_SECONDS: u32 = 60;
+const SECOND_LOOK: Verdict = Verdict::Again {
+    delay_seconds: SECOND_LOOK_SECONDS,
+    why: Doubt::Missing,
+};
 
 impl PoolResolver {
     /// For these configured pools.
@@ -68,17 +72,11 @@ impl PoolResolver {
                 ErrorKind::OtherPool,
                 format!("pool {pool} is not in TWINPOOL_POOLS"),
             )),
-            PoolRef::Client(client) => {
-                let second_look = Verdict::Again {
-                    delay_seconds: SECOND_LOOK_SECONDS,
-                    why: Doubt::Missing,
-                };
-                Ok(match self.pool_of_client(replicator, client).await? {
-                    Some(pool) => Resolved::Pools(vec![pool]),
-                    None if change.attempt == 0 => Resolved::NotYet(second_look),
-                    None => Resolved::NotOurs,
-                })
-            }
+            PoolRef::Client(client) => Ok(match self.pool_of_client(replicator, client).await? {
+                Some(pool) => Resolved::Pools(vec![pool]),
+                None if change.attempt == 0 => Resolved::NotYet(SECOND_LOOK),
+                None => Resolved::NotOurs,
+            }),
             PoolRef::Any => self.any(replicator, change).await,
         }
     }
@@ -94,23 +92,15 @@ impl PoolResolver {
         let fresh = clients
             .listed_at
             .is_some_and(|listed_at| now.millis_since(listed_at) < good_millis);
-        if fresh && clients.others.contains(client) {
-            return Ok(None);
-        }
-        for pool in &self.pools {
-            for found in replicator.reader.clients_of(pool).await? {
-                clients.pool.insert(found, pool.clone());
-            }
-        }
         if !fresh {
-            clients.others.clear();
+            for pool in &self.pools {
+                for found in replicator.reader.clients_of(pool).await? {
+                    clients.pool.insert(found, pool.clone());
+                }
+            }
             clients.listed_at = Some(now);
         }
-        let pool = clients.pool.get(client).cloned();
-        if pool.is_none() {
-            clients.others.insert(client.to_owned());
-        }
-        Ok(pool)
+        Ok(clients.pool.get(client).cloned())
     }
 
     /// The pool whose backup knows the user, else the pool that shows the user now.
@@ -134,12 +124,12 @@ impl PoolResolver {
                 return Ok(Resolved::Pools(vec![pool.clone()]));
             }
         }
-        // Records of other pools name no pool either: after the last look they are not ours.
-        Ok(
-            match settle::judge_user(change, None, false, None, (replicator.clock)()) {
-                verdict @ Verdict::Again { .. } => Resolved::NotYet(verdict),
-                Verdict::Settled | Verdict::Park(_) => Resolved::NotOurs,
-            },
-        )
+        // Records of other pools name no pool either: at the second look they are not ours. A deletion of the only pool's
+        // user leaves a tombstone even so: a message that carries the user may still be on its way.
+        Ok(match (change.attempt, self.pools.as_slice()) {
+            (0, _) => Resolved::NotYet(SECOND_LOOK),
+            (_, [only]) if change.ask() == Some(Ask::User(Expect::Gone)) => Resolved::Pools(vec![only.clone()]),
+            _ => Resolved::NotOurs,
+        })
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 use twinpool_shared::{
     adapter::table::Written,
     change::Ask,
@@ -20,7 +21,7 @@ use twinpool_shared::{
 };
 
 use crate::{
-    CONCURRENCY_MAX, Replicator,
+    CONCURRENCY_MAX, Replicator, in_time,
     intake::Entry,
     outcome::{Outcome, for_all},
 };
@@ -30,15 +31,21 @@ pub const CONFLICTS_MAX: usize = 6;
 
 impl Replicator {
     /// Handles all changes of one pool's users.
-    pub(crate) async fn users(&self, pool: String, users: BTreeMap<Sub, Vec<Entry>>) -> Vec<(usize, Outcome)> {
+    pub(crate) async fn users(
+        &self,
+        pool: String,
+        users: BTreeMap<Sub, Vec<Entry>>,
+        deadline: Instant,
+    ) -> Vec<(usize, Outcome)> {
         let subs: Vec<Sub> = users.keys().cloned().collect();
-        let mut stored = match self.table.users(&pool, &subs).await {
+        let mut stored = match in_time(deadline, self.table.users(&pool, &subs)).await {
             Ok(stored) => stored,
             // One item that cannot be read must not hold the others up.
             Err(error) if subs.len() > 1 && matches!(error.kind, ErrorKind::Newer | ErrorKind::BadItem) => {
                 let mut results = Vec::new();
                 for (sub, entries) in users {
-                    results.extend(Box::pin(self.users(pool.clone(), BTreeMap::from([(sub, entries)]))).await);
+                    results
+                        .extend(Box::pin(self.users(pool.clone(), BTreeMap::from([(sub, entries)]), deadline)).await);
                 }
                 return results;
             }
@@ -52,7 +59,12 @@ impl Replicator {
         let pool = &pool;
         let work = users.into_iter().map(|(sub, entries)| {
             let stored = stored.remove(&sub);
-            async move { self.user(pool, &sub, stored, &entries).await }
+            async move {
+                let work = async { Ok(self.user(pool, &sub, stored, &entries).await) };
+                in_time(deadline, work)
+                    .await
+                    .unwrap_or_else(|error| for_all(&entries, &Outcome::of_error(error)))
+            }
         });
         let work: Vec<_> = work.collect();
         stream::iter(work)
@@ -86,10 +98,12 @@ impl Replicator {
                 self.calls.count_factor_read();
                 match self.reader.factors_of(pool, &username).await {
                     Ok(Some(factors)) => {
+                        let read_at = (self.clock)();
+                        let announced_at = announced_at.min(read_at);
                         let evidence = Evidence::Factors {
                             factors,
                             announced_at,
-                            read_at: (self.clock)(),
+                            read_at,
                         };
                         look.observe("AdminGetUser", evidence);
                     }
@@ -258,7 +272,7 @@ impl<'a> Look<'a> {
                 Some(groups) => settle::judge_groups(&entry.change, groups),
                 None => settle::judge_user(&entry.change, record, deletion_announced, None, now),
             };
-            if verdict == Verdict::Settled {
+            if matches!(verdict, Verdict::Settled | Verdict::Believed(_)) {
                 announced_at = announced_at.max(Some(entry.change.occurred_at));
             }
             *state = State::Judged(verdict);
@@ -278,7 +292,10 @@ impl<'a> Look<'a> {
     fn needs_factors(&mut self, record: Option<&UserRecord>, now: Timestamp) -> Factors {
         let signed_in = self.cases.iter().filter(|(entry, _)| entry.change.is_sign_in());
         let signed_in = signed_in.map(|(entry, _)| entry.change.occurred_at).max();
-        let changed = self.open(is_factors).map(|(entry, _)| entry.change.occurred_at).max();
+        let changed = self
+            .open(is_factors)
+            .map(|(entry, _)| entry.change.occurred_at.second_end())
+            .max();
         let due = record.filter(|record| signed_in.is_some() && record.factors_are_due());
         let Some(changed) = changed.max(due.and_then(|record| record.factors_due)) else {
             return Factors::Untouched;

@@ -44,6 +44,14 @@ pub const CONSUMER_BUDGET: Budget = Budget {
     backoff_millis: 25,
 };
 
+/// The listener's send: within its function's timeout of 10 s, so that a queue that hangs is counted and not cut off.
+pub const LISTENER_BUDGET: Budget = Budget {
+    attempt_millis: 2_500,
+    operation_millis: 6_000,
+    attempts: 2,
+    ..CONSUMER_BUDGET
+};
+
 /// A consumer's calls to Cognito, whose quotas are per second: a retry within the same second is refused again, and counts.
 pub const COGNITO_BUDGET: Budget = Budget {
     backoff_millis: 800,

@@ -2,10 +2,14 @@
 //!
 //! Invariant: its answer and its error pass through untouched. Bytes in, bytes out.
 
-use aws_sdk_lambda::{Client, primitives::Blob};
+use aws_sdk_lambda::{
+    Client,
+    error::{ConnectorError, SdkError},
+    primitives::Blob,
+};
 
 use super::aws::{Budget, classify};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 
 /// The chained function answers within Cognito's 5 s or not at all; what is left of them is for the way. One attempt: a
 /// function that ran must not run twice.
@@ -29,9 +33,9 @@ pub enum ChainAnswer {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainError {
-    /// The function did not run: no permission, no such function, throttled, no connection.
+    /// The function did not run, and in the slot itself it would have: no permission, no such function, nobody listens.
     NotInvoked(Error),
-    /// The function may have run, and no answer came in time.
+    /// The function may have run and no answer came, or it would not have run in the slot either (throttled, 5xx).
     NoAnswer(Error),
 }
 
@@ -72,21 +76,31 @@ impl Chain {
                 })
             }
             Err(error) => {
-                let connected = match &error {
-                    aws_sdk_lambda::error::SdkError::TimeoutError(_) => true,
-                    aws_sdk_lambda::error::SdkError::DispatchFailure(failure) => {
-                        !failure.is_io() || failure.is_timeout()
-                    }
-                    aws_sdk_lambda::error::SdkError::ResponseError(_) => true,
-                    _ => false,
-                };
+                let refused_connection =
+                    matches!(&error, SdkError::DispatchFailure(failure) if is_refused(failure.as_connector_error()));
                 let error = classify("lambda:InvokeFunction on the function in TWINPOOL_CHAIN_TO", &error);
-                Err(if connected {
-                    ChainError::NoAnswer(error)
-                } else {
+                let ours = matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) || refused_connection;
+                Err(if ours {
                     ChainError::NotInvoked(error)
+                } else {
+                    ChainError::NoAnswer(error)
                 })
             }
         }
     }
+}
+
+/// Whether nobody listened, so that the function certainly did not run. A reset connection does not prove it.
+fn is_refused(failure: Option<&ConnectorError>) -> bool {
+    let mut source = failure.and_then(std::error::Error::source);
+    while let Some(error) = source {
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+        {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }

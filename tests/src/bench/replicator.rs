@@ -37,6 +37,7 @@ const POOL: &str = "us-east-1_EXAMPLE";
 const TABLE: &str = "backup";
 const CHANGES: usize = 20_000;
 const BATCH: usize = 100;
+const CHANGES_A_SECOND: f64 = 300.0;
 const QUEUE_ATTRIBUTES: &[u8] = br#"{"Attributes":{"QueueArn":"arn:aws:sqs:us-east-1:111122223333:changes"}}"#;
 
 /// What stands behind the replicator in a pass.
@@ -45,8 +46,6 @@ struct Backend<'a> {
     endpoint: &'a str,
     /// Process group of the emulator.
     emulator: Option<u32>,
-    /// By pass.
-    rates: [Goal; 2],
 }
 
 /// Measures the replicator.
@@ -60,8 +59,6 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
         title: "MiniStack",
         endpoint: &endpoint,
         emulator: Some(emulator.pid()),
-        // An update is two writes to a Python process that takes some hundreds a second: the table double judges them.
-        rates: [Goal::AtLeast(300.0), Goal::None],
     };
     two_passes(&places.binaries, &backend, report).await?;
     drop(emulator);
@@ -71,7 +68,6 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
             title,
             endpoint: double.endpoint(),
             emulator: None,
-            rates: [Goal::AtLeast(300.0); 2],
         };
         let calls = two_passes_counted(&places.binaries, &backend, &double, report).await?;
         if delay == 0 {
@@ -174,7 +170,7 @@ impl<'a> Running<'a> {
             format!("{title}: {name}"),
             changes / seconds,
             "changes/s",
-            self.backend.rates[pass - 1],
+            Goal::AtLeast(CHANGES_A_SECOND),
         );
         report.row(
             format!("{title}: {name}: own CPU a change"),

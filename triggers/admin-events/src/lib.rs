@@ -14,11 +14,11 @@ use serde_json::Value;
 use tracing::info;
 use twinpool_shared::{
     adapter::{
-        aws::{CONSUMER_BUDGET, sdk_config},
+        aws::{LISTENER_BUDGET, sdk_config},
         lambda::{emit, now, region, report_panics_by_place, start_logs, variable},
         queue::Queue,
     },
-    error::Error,
+    error::{Directive, Error},
     metric::{CHANGE_NOT_SENT, CHANGE_SENT, EVENT_IGNORED, Metric},
     settings::ListenerSettings,
     trail::{Heard, Listener, read_record},
@@ -118,9 +118,13 @@ fn serve() -> Result<(), lambda_runtime::Error> {
 /// The listener with a queue that has answered.
 async fn from_environment() -> Result<AdminEvents, Error> {
     let settings = ListenerSettings::load(&variable)?;
-    let config = sdk_config(&region()?, CONSUMER_BUDGET).await;
+    let config = sdk_config(&region()?, LISTENER_BUDGET).await;
     let queue = Queue::new(Client::new(&config), settings.queue_url);
-    queue.probe("TWINPOOL_QUEUE_URL").await?;
+    match queue.probe("TWINPOOL_QUEUE_URL").await {
+        Err(error) if error.directive() == Directive::Stop => return Err(error),
+        // A queue that is slow or away now is no reason not to start: each send says so itself.
+        Ok(()) | Err(_) => {}
+    }
     let listener = Listener {
         pools: settings.pools,
         own_roles: settings.own_roles,
