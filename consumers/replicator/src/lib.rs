@@ -212,7 +212,7 @@ impl Replicator {
             .await;
         let group_results = stream::iter(groups)
             .map(|((pool, name), entries)| async move {
-                let work = async { Ok(self.group(&pool, &name, &entries).await) };
+                let work = Box::pin(async { Ok(self.group(&pool, &name, &entries).await) });
                 in_time(deadline, work)
                     .await
                     .unwrap_or_else(|error| outcome::for_all(&entries, &Outcome::of_error(error)))
@@ -222,7 +222,7 @@ impl Replicator {
             .await;
         let part_results = stream::iter(parts)
             .map(|((pool, part), entries)| async move {
-                let work = async { Ok(self.part(&pool, part, &entries).await) };
+                let work = Box::pin(async { Ok(self.part(&pool, part, &entries).await) });
                 in_time(deadline, work)
                     .await
                     .unwrap_or_else(|error| outcome::for_all(&entries, &Outcome::of_error(error)))

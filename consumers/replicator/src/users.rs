@@ -60,7 +60,7 @@ impl Replicator {
         let work = users.into_iter().map(|(sub, entries)| {
             let stored = stored.remove(&sub);
             async move {
-                let work = async { Ok(self.user(pool, &sub, stored, &entries).await) };
+                let work = Box::pin(async { Ok(self.user(pool, &sub, stored, &entries).await) });
                 in_time(deadline, work)
                     .await
                     .unwrap_or_else(|error| for_all(&entries, &Outcome::of_error(error)))
