@@ -210,7 +210,7 @@ impl Change {
         }
         Some(match self.meaning() {
             Meaning::User(expect) => Ask::User(expect),
-            Meaning::Factors | Meaning::Challenge => Ask::Factors,
+            Meaning::Factors => Ask::Factors,
             _ => Ask::User(Expect::Anything),
         })
     }
@@ -301,7 +301,7 @@ mod tests {
             ("DeleteUser", Ask::User(Expect::Gone)),
             ("AdminAddUserToGroup", Ask::User(Expect::Member(true))),
             ("SetUserMFAPreference", Ask::Factors),
-            ("RespondToAuthChallenge", Ask::Factors),
+            ("RespondToAuthChallenge", Ask::User(Expect::Anything)),
             ("CustomMessage_UpdateUserAttribute", Ask::User(Expect::Anything)),
             ("Invented", Ask::User(Expect::Anything)),
         ] {

@@ -52,7 +52,8 @@ pub enum Meaning {
     Challenge,
 }
 
-/// Challenges whose answer changes the user: a new password confirms, required attributes are set, a factor is set up.
+/// Challenges whose answer changes the user: a new password confirms and sets required attributes. A factor that is set up on
+/// the way has a call of its own, VerifySoftwareToken.
 pub const CHANGING_CHALLENGES: [&str; 2] = ["NEW_PASSWORD_REQUIRED", "MFA_SETUP"];
 
 use Expect::{Anything, Enabled, Gone, Member, Modified};

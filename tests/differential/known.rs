@@ -10,7 +10,6 @@ pub(super) enum Right {
     /// The local cloud.
     Ours,
     /// The stand-in: the double is to be mended.
-    #[expect(dead_code, reason = "no such line at the moment; the next defect found gets one")]
     Theirs,
     /// AWS does not say, or neither is expected to be like AWS.
     Open,

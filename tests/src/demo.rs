@@ -152,7 +152,7 @@ async fn live(stack: &Stack, lives: &mut Lives, arguments: &Arguments, phase: &v
     lives.run(stack, users - users * 6 / 10, changes * 35 / 100, 48).await?;
     phase.is("duplicate storm");
     let storm =
-        json!({"trail": {"duplicate_percent": 30.0, "delay_ms": [0, 1500]}, "sqs": {"duplicate_percent": 10.0}});
+        json!({"trail": {"duplicate_percent": 25.0, "delay_ms": [0, 1500]}, "sqs": {"duplicate_percent": 10.0}});
     stack.configure(storm).await?;
     let left = changes.saturating_sub(lives.made().total());
     lives.run(stack, 0, left, 12).await?;
