@@ -16,8 +16,9 @@ FUNCTIONS = post-confirmation post-authentication custom-message admin-events re
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
+# Tests included, because their dependencies switch features on: built apart, everything would be compiled twice.
 build: ## compile everything that the demo and the tests run (debug)
-	cargo build --workspace --bins --locked
+	cargo build --workspace --bins --tests --locked
 
 up: ## start the local cloud and print its endpoint URL
 	$(ENSURE) ministack
