@@ -276,6 +276,21 @@ fn a_read_long_enough_after_the_event_answers_it() {
 }
 
 #[test]
+fn a_flag_that_says_otherwise_answers_nothing_unless_it_is_younger() {
+    let enabled = |modified: i64| {
+        let mut record = known(modified);
+        if let Some(facet) = record.as_mut().and_then(|record| record.account.as_mut()) {
+            facet.observed_at = at(25_000);
+        }
+        record
+    };
+    for (modified, reflected) in [(10_000, false), (10_999, false), (11_000, true)] {
+        let found = already_reflected(&change(DISABLE, 0), enabled(modified).as_ref());
+        assert_eq!(found, reflected, "the flag says no, modified at {modified}");
+    }
+}
+
+#[test]
 fn groups_read_long_enough_after_the_event_answer_it() {
     let groups = |names: &[&str], as_of: i64, observed_at: i64| {
         let data = names.iter().map(|name| (*name).to_owned()).collect();
