@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     Client,
+    error::{ProvideErrorMetadata, SdkError},
     types::{AttributeValue, KeysAndAttributes},
 };
 use serde::de::DeserializeOwned;
@@ -175,17 +176,7 @@ impl Table {
             .expression_attribute_values(":cause", text(cause))
             .expression_attribute_values(":pool", text(pool))
             .expression_attribute_values(":schema", AttributeValue::N(SCHEMA_VERSION.to_string()));
-        match update.send().await {
-            Ok(_) => Ok(Written::Stored),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(Written::Conflict)
-            }
-            Err(error) => Err(classify("dynamodb:UpdateItem on the table", &error)),
-        }
+        written("dynamodb:UpdateItem on the table", update.send().await)
     }
 
     async fn put_versioned(&self, item: Item, replaced: Option<u64>) -> Result<Written, Error> {
@@ -197,17 +188,16 @@ impl Table {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
         };
-        match put.send().await {
-            Ok(_) => Ok(Written::Stored),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|e| e.is_conditional_check_failed_exception()) =>
-            {
-                Ok(Written::Conflict)
-            }
-            Err(error) => Err(classify("dynamodb:PutItem on the table", &error)),
-        }
+        written("dynamodb:PutItem on the table", put.send().await)
+    }
+}
+
+/// What became of a conditional write, from the SDK's answer.
+fn written<T, E: ProvideErrorMetadata>(call: &str, answer: Result<T, SdkError<E>>) -> Result<Written, Error> {
+    match answer {
+        Ok(_) => Ok(Written::Stored),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(Written::Conflict),
+        Err(error) => Err(classify(call, &error)),
     }
 }
 
