@@ -32,32 +32,56 @@ pub struct Key {
 /// the first hexadecimal digit of its SHA-256. 256 partitions a pool, and one `sub ^= "s"` walk covers exactly 16 of them.
 #[must_use]
 pub fn user_partition(pool: &str, sub: &Sub) -> String {
-    let first = sub
-        .as_str()
-        .chars()
-        .next()
-        .map(|c| c.to_ascii_lowercase())
-        .filter(char::is_ascii_hexdigit);
     let spread = ContentHash::of_bytes(sub.as_str().as_bytes()).first_hex_digit();
-    format!("{pool}#{}{spread}", first.unwrap_or('_'))
+    format!("{pool}#{}{spread}", shard_of(sub))
 }
+
+/// The first characters that a `sub` walk is made for: `ListUsers(sub ^= "s")`, one each.
+pub const SHARDS: [char; 16] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+];
+/// The shard of users whose `sub` begins with no hexadecimal digit; no walk covers it.
+pub const OTHER_SHARD: char = '_';
+
+/// The shard of a user: the first character of [`user_partition`]'s last two.
+#[must_use]
+pub fn shard_of(sub: &Sub) -> char {
+    let first = sub.as_str().chars().next().map(|c| c.to_ascii_lowercase());
+    first.filter(char::is_ascii_hexdigit).unwrap_or(OTHER_SHARD)
+}
+
+/// The 16 partitions of a shard.
+pub fn shard_partitions(pool: &str, shard: char) -> impl Iterator<Item = String> {
+    SHARDS.into_iter().map(move |spread| format!("{pool}#{shard}{spread}"))
+}
+
+/// What the sort keys of current users begin with.
+pub const USER_PREFIX: &str = "user#";
 
 /// Key of a user's current item.
 #[must_use]
 pub fn user_key(pool: &str, sub: &Sub) -> Key {
     Key {
         pk: user_partition(pool, sub),
-        sk: format!("user#{sub}"),
+        sk: format!("{USER_PREFIX}{sub}"),
     }
 }
 
 /// Key of a superseded version. Idempotent: writing the same version twice writes the same item.
+///
+/// Not under [`USER_PREFIX`]: who reads the current users of a partition must not pay for their history.
 #[must_use]
 pub fn user_version_key(pool: &str, sub: &Sub, version: u64) -> Key {
     Key {
         pk: user_partition(pool, sub),
-        sk: format!("user#{sub}#v{version:010}"),
+        sk: format!("version#{sub}#{version:010}"),
     }
+}
+
+/// What the sort keys of a user's superseded versions begin with: now, and until release 0.1 (`user#{sub}#v{version}`).
+#[must_use]
+pub fn user_version_prefixes(sub: &Sub) -> [String; 2] {
+    [format!("version#{sub}#"), format!("{USER_PREFIX}{sub}#v")]
 }
 
 /// Key of a group.
@@ -69,7 +93,16 @@ pub fn group_key(pool: &str, name: &str) -> Key {
     }
 }
 
-/// Key of a part of the configuration.
+/// Key of a run's document; `name` begins with the kind of the run.
+#[must_use]
+pub fn run_key(pool: &str, name: &str) -> Key {
+    Key {
+        pk: format!("{pool}#run"),
+        sk: name.to_owned(),
+    }
+}
+
+/// Key of a part's mark.
 #[must_use]
 pub fn part_key(pool: &str, part: Part) -> Key {
     Key {
@@ -144,6 +177,12 @@ impl UserItem {
             gsi_preferred_username: attribute("preferred_username"),
             record,
         }
+    }
+
+    /// Whether this is the current item, and no superseded version.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.key == user_key(&self.pool, &self.record.sub)
     }
 
     /// This item as a superseded version, out of the indexes and with an end.
@@ -254,7 +293,7 @@ mod tests {
                 sk: "user#0f1e".into()
             }
         );
-        assert_eq!(user_version_key("p", &sub("0f1e"), 7).sk, "user#0f1e#v0000000007");
+        assert_eq!(user_version_key("p", &sub("0f1e"), 7).sk, "version#0f1e#0000000007");
         assert!(user_partition("p", &sub("Gx")).starts_with("p#_"));
         assert!(user_partition("p", &sub("Ax")).starts_with("p#a"));
         assert_eq!(
@@ -281,7 +320,7 @@ mod tests {
             (old.expires_at, &old.gsi_username, &old.gsi_email, &old.gsi_phone),
             (Some(105), &None, &None, &None)
         );
-        assert_eq!((old.version, old.key.sk.as_str()), (3, "user#0f1e#v0000000003"));
+        assert_eq!((old.version, old.key.sk.as_str()), (3, "version#0f1e#0000000003"));
 
         let mut dead = record();
         dead.deleted = Some(Tombstone {

@@ -21,13 +21,17 @@ pub mod merge;
 pub mod metric;
 pub mod observation;
 pub mod operation;
+pub mod pace;
 pub mod personal;
+pub mod port;
+pub mod quota;
 pub mod settings;
 pub mod settle;
 pub mod time;
 pub mod trail;
 pub mod trigger;
 pub mod user;
+pub mod writer;
 
 #[cfg(feature = "aws")]
 pub mod adapter;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_sqs::{Client, types::Message};
 use twinpool_shared::{
-    adapter::queue::{EXPLANATION, PARKED_AT, Queue, REASON, Reason},
+    adapter::queue::{EXPLANATION, PARKED_AT, Queue, REASON},
     change::{Change, PoolRef, SCHEMA_VERSION, Subject},
     error::ErrorKind,
     personal::Sub,

@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use twinpool_shared::{
-    adapter::table::{Table, Written, read_item},
+    adapter::table::{Table, read_item},
     error::ErrorKind,
     group::{GroupRecord, GroupSettings},
     item::{GroupItem, UserItem, group_key, index_key, part_key, user_key, user_version_key},
     marks::Part,
     observation::{Evidence, Observation},
     personal::Sub,
+    port::{Backup, Written},
     user::{Facet, Factors, Tombstone},
 };
 use twinpool_tests::stand_ins::{ministack, moto};

@@ -3,25 +3,20 @@
 //! Invariant: a group's members are not touched; see [`twinpool_shared::group::GroupRecord::counts`].
 
 use twinpool_shared::{
-    adapter::table::Written,
-    error::{Error, ErrorKind},
-    group::GroupRecord,
-    item::GroupItem,
-    merge::{Decision, absorb_group, decide_group},
+    error::Error,
     observation::GroupEvidence,
     operation::Meaning,
+    port::{Backup, Outbox, ReadPool},
     settle,
-    time::Timestamp,
 };
 
 use crate::{
     Replicator,
     intake::Entry,
     outcome::{Outcome, for_all},
-    users::CONFLICTS_MAX,
 };
 
-impl Replicator {
+impl<P: ReadPool, B: Backup, Q: Outbox> Replicator<P, B, Q> {
     /// Handles all changes of one group.
     pub(crate) async fn group(&self, pool: &str, name: &str, entries: &[Entry]) -> Vec<(usize, Outcome)> {
         match self.try_group(pool, name, entries).await {
@@ -52,40 +47,8 @@ impl Replicator {
                 .map(|(cause, announced_at)| (cause.as_str(), GroupEvidence::Gone { announced_at }))
                 .collect(),
         };
-        let written = self.write_group(pool, name, stored, &evidence).await?;
+        let written = self.writer().group(pool, name, stored, &evidence).await?;
         let outcome = |(entry, verdict): (&Entry, _)| (entry.at, Outcome::of_verdict(&entry.change, verdict, written));
         Ok(entries.iter().zip(verdicts).map(outcome).collect())
-    }
-
-    async fn write_group(
-        &self,
-        pool: &str,
-        name: &str,
-        mut stored: Option<GroupItem>,
-        evidence: &[(&str, GroupEvidence)],
-    ) -> Result<Option<Timestamp>, Error> {
-        if evidence.is_empty() {
-            return Ok(None);
-        }
-        for _ in 0..CONFLICTS_MAX {
-            let record = stored.as_ref().map(|item| &item.record);
-            let mut after = record.cloned().unwrap_or_else(|| GroupRecord::new(name));
-            for (source, evidence) in evidence {
-                absorb_group(&mut after, source, evidence);
-            }
-            let Decision::Write(next) = decide_group(record, after) else {
-                return Ok(None);
-            };
-            let replaced = stored.as_ref().map(|item| item.version);
-            let next = GroupItem::current(pool, replaced.map_or(1, |version| version + 1), next, (self.clock)());
-            if self.table.put_group(&next, replaced).await? == Written::Stored {
-                return Ok(Some((self.clock)()));
-            }
-            stored = self.table.group(pool, name).await?;
-        }
-        Err(Error::new(
-            ErrorKind::Contended,
-            format!("{CONFLICTS_MAX} other writes of one group came first"),
-        ))
     }
 }

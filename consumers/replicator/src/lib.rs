@@ -27,9 +27,10 @@ use twinpool_shared::{
     error::{Directive, Error, ErrorKind},
     marks::Part,
     personal::Sub,
+    port::{Backup, Clock, Outbox, ReadPool},
     settings::ReplicatorSettings,
-    time::Timestamp,
     trail::Listener,
+    writer::Writer,
 };
 
 use crate::{
@@ -66,42 +67,18 @@ impl CallCounters {
 }
 
 /// The replicator with its clients, made once per process.
-#[derive(Debug)]
-pub struct Replicator {
+pub struct Replicator<P, B, Q> {
     settings: ReplicatorSettings,
-    queue: Queue,
-    dead_letters: Queue,
-    table: Table,
-    reader: PoolReader,
+    queue: Q,
+    dead_letters: Q,
+    table: B,
+    reader: P,
     resolver: PoolResolver,
     calls: CallCounters,
-    clock: fn() -> Timestamp,
+    clock: Clock,
 }
 
-impl Replicator {
-    /// A replicator over these clients; `clock` tells the present.
-    #[must_use]
-    pub fn new(
-        settings: ReplicatorSettings,
-        queue: Queue,
-        dead_letters: Queue,
-        table: Table,
-        reader: PoolReader,
-        clock: fn() -> Timestamp,
-    ) -> Self {
-        let resolver = PoolResolver::new(settings.pools.clone());
-        Self {
-            settings,
-            queue,
-            dead_letters,
-            table,
-            reader,
-            resolver,
-            calls: CallCounters::default(),
-            clock,
-        }
-    }
-
+impl Replicator<PoolReader, Table, Queue> {
     /// Checks at start what would make every message fail: queues, table, pools and their permissions.
     ///
     /// A throttled or unavailable service is no reason not to start: it passes. Nor is one bad pool of several: the others'
@@ -138,6 +115,40 @@ impl Replicator {
             tracing::error!(error = %error, "this pool is not copied; the others are");
         }
         Ok(())
+    }
+}
+
+impl<P: ReadPool, B: Backup, Q: Outbox> Replicator<P, B, Q> {
+    /// A replicator over these ports; `clock` tells the present.
+    #[must_use]
+    pub fn new(
+        settings: ReplicatorSettings,
+        queue: Q,
+        dead_letters: Q,
+        table: B,
+        reader: P,
+        clock: Clock,
+    ) -> Self {
+        let resolver = PoolResolver::new(settings.pools.clone());
+        Self {
+            settings,
+            queue,
+            dead_letters,
+            table,
+            reader,
+            resolver,
+            calls: CallCounters::default(),
+            clock,
+        }
+    }
+
+    /// Writes through here; see [`twinpool_shared::writer`].
+    pub(crate) fn writer(&self) -> Writer<'_, B> {
+        Writer {
+            backup: &self.table,
+            clock: &self.clock,
+            retention_seconds: self.settings.retention_seconds,
+        }
     }
 
     /// Handles one batch until `deadline`. Never fails as a whole: what is not acknowledged is listed in the answer.

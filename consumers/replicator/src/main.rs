@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn start() -> Result<Replicator, Error> {
+async fn start() -> Result<Replicator<PoolReader, Table, Queue>, Error> {
     let settings = ReplicatorSettings::load(&variable)?;
     let sdk = sdk_config(&region()?, CONSUMER_BUDGET).await;
     let queues = aws_sdk_sqs::Client::new(&sdk);
@@ -69,7 +69,7 @@ async fn start() -> Result<Replicator, Error> {
     let reader = PoolReader::new(aws_sdk_cognitoidentityprovider::Client::new(&cognito));
     let queue = Queue::new(queues.clone(), &settings.queue_url);
     let dead_letters = Queue::new(queues, &settings.dead_letter_queue_url);
-    let replicator = Replicator::new(settings, queue, dead_letters, table, reader, now);
+    let replicator = Replicator::new(settings, queue, dead_letters, table, reader, Arc::new(now));
     replicator.check().await?;
     Ok(replicator)
 }

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use aws_lambda_events::event::sqs::SqsBatchResponse;
 use futures::{StreamExt, stream};
 use twinpool_shared::{
-    adapter::{queue::Reason, table::Written},
     change::Change,
     error::{Directive, Error},
     metric::{self, Metric},
+    port::{Backup, Outbox, ReadPool, Reason, Written},
     settle::{Doubt, Verdict},
     time::Timestamp,
 };
@@ -148,8 +148,8 @@ impl Tally {
 }
 
 /// Makes every outcome good and says which messages stay in the queue.
-pub(crate) async fn conclude(
-    replicator: &Replicator,
+pub(crate) async fn conclude<P: ReadPool, B: Backup, Q: Outbox>(
+    replicator: &Replicator<P, B, Q>,
     messages: &[Message],
     outcomes: Vec<Outcome>,
 ) -> (SqsBatchResponse, Tally) {
@@ -254,7 +254,7 @@ fn retry_seconds(receives: u32) -> Option<i32> {
     }
 }
 
-impl Replicator {
+impl<P: ReadPool, B: Backup, Q: Outbox> Replicator<P, B, Q> {
     async fn make_good(&self, message: &Message, outcome: &Outcome) -> Result<(), Error> {
         match outcome {
             Outcome::Again { delay_seconds, .. } => match message.change() {

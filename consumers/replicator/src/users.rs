@@ -7,14 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use twinpool_shared::{
-    adapter::table::Written,
     change::Ask,
     error::{Error, ErrorKind},
     item::UserItem,
-    merge::{Decision, merge},
     observation::{Evidence, Observation, UserRead},
     operation::Expect,
     personal::{Personal, Sub},
+    port::{Backup, Outbox, ReadPool},
     settle::{self, Verdict},
     time::Timestamp,
     user::UserRecord,
@@ -26,10 +25,7 @@ use crate::{
     outcome::{Outcome, for_all},
 };
 
-/// How often a write is merged anew after another writer was first.
-pub const CONFLICTS_MAX: usize = 6;
-
-impl Replicator {
+impl<P: ReadPool, B: Backup, Q: Outbox> Replicator<P, B, Q> {
     /// Handles all changes of one pool's users.
     pub(crate) async fn users(
         &self,
@@ -117,42 +113,10 @@ impl Replicator {
                 }
             }
         }
-        match self.write(pool, sub, stored, &look.observations).await {
+        match self.writer().user(pool, sub, stored, &look.observations).await {
             Ok(written) => look.outcomes(written),
             Err(error) => for_all(entries, &Outcome::of_error(error)),
         }
-    }
-
-    /// Merges and writes until no other writer is first; the instant of the write, or `None` when there was nothing new.
-    async fn write(
-        &self,
-        pool: &str,
-        sub: &Sub,
-        mut stored: Option<UserItem>,
-        observations: &[Observation],
-    ) -> Result<Option<Timestamp>, Error> {
-        if observations.is_empty() {
-            return Ok(None);
-        }
-        for _ in 0..CONFLICTS_MAX {
-            let record = stored.as_ref().map(|item| &item.record);
-            let Decision::Write(next) = merge(record, || UserRecord::new(sub.clone()), observations) else {
-                return Ok(None);
-            };
-            let now = (self.clock)();
-            let retention = self.settings.retention_seconds;
-            let version = stored.as_ref().map_or(1, |item| item.version + 1);
-            let next = UserItem::current(pool, version, next, now, retention);
-            let superseded = stored.as_ref().map(|item| item.superseded(now, retention));
-            if self.table.put_user(&next, superseded.as_ref()).await? == Written::Stored {
-                return Ok(Some((self.clock)()));
-            }
-            stored = self.table.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
-        }
-        Err(Error::new(
-            ErrorKind::Contended,
-            format!("{CONFLICTS_MAX} other writes of one user came first"),
-        ))
     }
 }
 

@@ -9,7 +9,12 @@ use aws_sdk_sqs::{
 };
 
 use super::aws::classify;
-use crate::{change::Change, error::Error, time::Timestamp};
+use crate::{
+    change::Change,
+    error::Error,
+    port::{Outbox, Reason},
+    time::Timestamp,
+};
 
 /// Name of the message attribute with the reason's code.
 pub const REASON: &str = "twinpool-reason";
@@ -28,15 +33,6 @@ pub struct Queue {
     url: String,
 }
 
-/// Why a message is parked, as an operator reads it in the dead-letter queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason {
-    /// A code from [`crate::error::ErrorKind::as_str`] or [`crate::settle::Doubt::as_str`].
-    pub code: &'static str,
-    /// What happened and what to do, without anything personal.
-    pub explanation: String,
-}
-
 impl Queue {
     /// The queue at `url`.
     #[must_use]
@@ -47,11 +43,21 @@ impl Queue {
         }
     }
 
-    /// Sends a change, to be received after `delay_seconds` at the earliest.
+    /// Whether the queue exists and answers, for the check at start. `what` is `queue` or `dead-letter queue`.
     ///
     /// # Errors
-    /// As the queue answers. The change may have arrived all the same.
-    pub async fn send(&self, change: &Change, delay_seconds: u32) -> Result<(), Error> {
+    /// `NotFound` or `Denied`, which name the variable or the permission.
+    pub async fn probe(&self, variable: &str) -> Result<(), Error> {
+        let request = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await;
+        answer
+            .map(drop)
+            .map_err(|error| classify(&format!("sqs:GetQueueAttributes on the queue in {variable}"), &error))
+    }
+}
+
+impl Outbox for Queue {
+    async fn send(&self, change: &Change, delay_seconds: u32) -> Result<(), Error> {
         let delay = i32::try_from(delay_seconds.min(DELAY_SECONDS_MAX)).unwrap_or(0);
         let request = self
             .client
@@ -66,11 +72,7 @@ impl Queue {
             .map_err(|error| classify("sqs:SendMessage on the queue", &error))
     }
 
-    /// Parks a message body as it came, so that a plain redrive tries it again, with its reason beside it.
-    ///
-    /// # Errors
-    /// As the queue answers. The message may have arrived all the same.
-    pub async fn park(&self, body: &str, reason: &Reason, at: Timestamp) -> Result<(), Error> {
+    async fn park(&self, body: &str, reason: &Reason, at: Timestamp) -> Result<(), Error> {
         let text = |value: &str| {
             let value = if value.is_empty() { "-" } else { value };
             MessageAttributeValue::builder()
@@ -95,12 +97,7 @@ impl Queue {
             .map_err(|error| classify("sqs:SendMessage on the dead-letter queue", &error))
     }
 
-    /// Lets a message that was received under `receipt_handle` be received again after `seconds` instead of the queue's whole
-    /// visibility timeout, which has to be long because a batch may be.
-    ///
-    /// # Errors
-    /// As the queue answers; the message then waits for the timeout.
-    pub async fn retry_in(&self, receipt_handle: &str, seconds: i32) -> Result<(), Error> {
+    async fn retry_in(&self, receipt_handle: &str, seconds: i32) -> Result<(), Error> {
         let request = self
             .client
             .change_message_visibility()
@@ -110,17 +107,5 @@ impl Queue {
         answer
             .map(drop)
             .map_err(|error| classify("sqs:ChangeMessageVisibility on the queue", &error))
-    }
-
-    /// Whether the queue exists and answers, for the check at start. `what` is `queue` or `dead-letter queue`.
-    ///
-    /// # Errors
-    /// `NotFound` or `Denied`, which name the variable or the permission.
-    pub async fn probe(&self, variable: &str) -> Result<(), Error> {
-        let request = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await;
-        answer
-            .map(drop)
-            .map_err(|error| classify(&format!("sqs:GetQueueAttributes on the queue in {variable}"), &error))
     }
 }

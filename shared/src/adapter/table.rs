@@ -4,21 +4,22 @@
 //! after its old version has been put aside. A crash between the two loses nothing; a lost answer ends in a conflict, whose
 //! re-read finds that the write was made.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::{AttributeValue, KeysAndAttributes},
+    types::{AttributeValue, DeleteRequest, KeysAndAttributes, WriteRequest},
 };
 use serde::de::DeserializeOwned;
 
 use super::aws::classify;
 use crate::{
     error::{Error, ErrorKind},
-    item::{GroupItem, Key, SCHEMA_VERSION, UserItem, group_key, part_key, user_key},
+    item::{GroupItem, Key, SCHEMA_VERSION, USER_PREFIX, UserItem, group_key, part_key, user_key},
     marks::Part,
     personal::Sub,
+    port::{Backup, Document, Page, Written},
     time::Timestamp,
 };
 
@@ -26,17 +27,12 @@ type Item = HashMap<String, AttributeValue>;
 
 /// Most keys that BatchGetItem takes.
 const BATCH_KEYS_MAX: usize = 100;
-/// How often unprocessed keys are asked for again.
-const UNPROCESSED_ROUNDS_MAX: usize = 8;
-
-/// What became of a conditional write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Written {
-    /// It is stored.
-    Stored,
-    /// Somebody else wrote first: read again, merge again.
-    Conflict,
-}
+/// Most requests that BatchWriteItem takes.
+const BATCH_WRITES_MAX: usize = 25;
+/// How often what was left unprocessed is asked for again.
+const UNPROCESSED_ROUNDS_MAX: u32 = 8;
+/// Wait before the second round, in milliseconds; it doubles from there.
+const UNPROCESSED_WAIT_MILLIS: u64 = 20;
 
 /// The backup table in one Region.
 #[derive(Clone, Debug)]
@@ -66,54 +62,107 @@ impl Table {
             .map_err(|error| classify("dynamodb:DescribeTable on the table in TWINPOOL_TABLE", &error))
     }
 
-    /// Current items of these users of one pool, read consistently. Users without an item are absent from the answer.
-    ///
-    /// # Errors
-    /// As DynamoDB answers; `Newer` when an item was written by a newer version.
-    pub async fn users(&self, pool: &str, subs: &[Sub]) -> Result<HashMap<Sub, UserItem>, Error> {
+    /// The items that exist under `keys`, read consistently, in any order.
+    async fn get_all(&self, keys: Vec<Item>) -> Result<Vec<Item>, Error> {
         const CALL: &str = "dynamodb:BatchGetItem on the table";
-        let mut users = HashMap::with_capacity(subs.len());
-        for chunk in subs.chunks(BATCH_KEYS_MAX) {
-            let mut keys: Vec<Item> = chunk.iter().map(|sub| key_item(&user_key(pool, sub))).collect();
-            let mut rounds = 0;
+        let mut items = Vec::with_capacity(keys.len());
+        for chunk in keys.chunks(BATCH_KEYS_MAX) {
+            let mut keys = chunk.to_vec();
+            let mut rounds = Rounds::new(CALL);
             while !keys.is_empty() {
-                if rounds == UNPROCESSED_ROUNDS_MAX {
-                    return Err(Error::new(
-                        ErrorKind::Throttled,
-                        format!("{CALL} left keys unprocessed"),
-                    ));
-                }
-                rounds += 1;
+                rounds.next().await?;
                 let wanted = KeysAndAttributes::builder()
                     .set_keys(Some(keys))
                     .consistent_read(true)
                     .build();
                 let wanted =
                     wanted.map_err(|_| Error::new(ErrorKind::Rejected, format!("{CALL} could not be built")))?;
-                let answer = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.name, wanted)
-                    .send()
-                    .await;
-                let answer = answer.map_err(|error| classify(CALL, &error))?;
+                let request = self.client.batch_get_item().request_items(&self.name, wanted);
+                let answer = request.send().await.map_err(|error| classify(CALL, &error))?;
                 // Keyed by the table's name, or by its ARN when the request named that; there is only one.
-                for item in answer.responses.unwrap_or_default().into_values().flatten() {
-                    let user: UserItem = read_item(item)?;
-                    users.insert(user.record.sub.clone(), user);
-                }
+                items.extend(answer.responses.unwrap_or_default().into_values().flatten());
                 let left = answer.unprocessed_keys.unwrap_or_default();
                 keys = left.into_values().flat_map(|wanted| wanted.keys).collect();
             }
         }
-        Ok(users)
+        Ok(items)
     }
 
-    /// Stores `next` in the place of `stored`, whose old version is put aside first.
-    ///
-    /// # Errors
-    /// As DynamoDB answers. The write may have been made all the same; writing again ends in [`Written::Conflict`].
-    pub async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
+    /// One page of the items whose sort key begins with `sk_prefix`, after the sort key `after`.
+    async fn query(
+        &self,
+        pk: &str,
+        sk_prefix: &str,
+        after: Option<&str>,
+        consistent: bool,
+    ) -> Result<Page<Item>, Error> {
+        let text = |value: &str| AttributeValue::S(value.to_owned());
+        let start = after.map(|sk| {
+            key_item(&Key {
+                pk: pk.to_owned(),
+                sk: sk.to_owned(),
+            })
+        });
+        let request = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(pk))
+            .expression_attribute_values(":prefix", text(sk_prefix))
+            .consistent_read(consistent)
+            .set_exclusive_start_key(start);
+        let answer = request
+            .send()
+            .await
+            .map_err(|error| classify("dynamodb:Query on the table", &error))?;
+        let last = answer.last_evaluated_key.unwrap_or_default();
+        Ok(Page {
+            entries: answer.items.unwrap_or_default(),
+            token: last.get("sk").and_then(|sk| sk.as_s().ok()).cloned(),
+        })
+    }
+
+    /// Every item whose sort key begins with `sk_prefix`, read consistently.
+    async fn query_all<T: DeserializeOwned>(&self, pk: &str, sk_prefix: &str) -> Result<Vec<T>, Error> {
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.query(pk, sk_prefix, after.as_deref(), true).await?;
+            for item in page.entries {
+                found.push(read_item(item)?);
+            }
+            after = page.token;
+            if after.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn put_versioned(&self, item: Item, replaced: Option<u64>) -> Result<Written, Error> {
+        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        let put = match replaced {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(version) => put
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        written("dynamodb:PutItem on the table", put.send().await)
+    }
+}
+
+impl Backup for Table {
+    async fn users(&self, pool: &str, subs: &[Sub]) -> Result<HashMap<Sub, UserItem>, Error> {
+        let keys: Vec<Item> = subs.iter().map(|sub| key_item(&user_key(pool, sub))).collect();
+        let items = self.get_all(keys).await?;
+        let users = items.into_iter().map(read_item::<UserItem>);
+        users
+            .map(|user| user.map(|user| (user.record.sub.clone(), user)))
+            .collect()
+    }
+
+    async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
         if let Some(old) = superseded {
             let put = self
                 .client
@@ -128,11 +177,22 @@ impl Table {
             .await
     }
 
-    /// The group's item, read consistently.
-    ///
-    /// # Errors
-    /// As DynamoDB answers; `Newer` when it was written by a newer version.
-    pub async fn group(&self, pool: &str, name: &str) -> Result<Option<GroupItem>, Error> {
+    async fn users_in(&self, partition: &str, token: Option<&str>) -> Result<Page<UserItem>, Error> {
+        let page = self.query(partition, USER_PREFIX, token, false).await?;
+        let mut users = Vec::with_capacity(page.entries.len());
+        for item in page.entries {
+            let user: UserItem = read_item(item)?;
+            if user.is_current() {
+                users.push(user);
+            }
+        }
+        Ok(Page {
+            entries: users,
+            token: page.token,
+        })
+    }
+
+    async fn group(&self, pool: &str, name: &str) -> Result<Option<GroupItem>, Error> {
         let key = key_item(&group_key(pool, name));
         let get = self
             .client
@@ -147,20 +207,16 @@ impl Table {
         answer.item.map(read_item).transpose()
     }
 
-    /// Stores `next` in the place of the version `replaced`.
-    ///
-    /// # Errors
-    /// As for [`Self::put_user`].
-    pub async fn put_group(&self, next: &GroupItem, replaced: Option<u64>) -> Result<Written, Error> {
+    async fn groups(&self, pool: &str) -> Result<Vec<GroupItem>, Error> {
+        let first = group_key(pool, "");
+        self.query_all(&first.pk, &first.sk).await
+    }
+
+    async fn put_group(&self, next: &GroupItem, replaced: Option<u64>) -> Result<Written, Error> {
         self.put_versioned(write_item(next)?, replaced).await
     }
 
-    /// Marks a part of the pool for the reconciler, unless it is marked as late or later already. The rest of the item, the
-    /// reconciler's own, stays as it is.
-    ///
-    /// # Errors
-    /// As DynamoDB answers.
-    pub async fn mark(&self, pool: &str, part: Part, at: Timestamp, cause: &str) -> Result<Written, Error> {
+    async fn mark(&self, pool: &str, part: Part, at: Timestamp, cause: &str) -> Result<Written, Error> {
         let text = |value: &str| AttributeValue::S(value.to_owned());
         let update = self
             .client
@@ -179,16 +235,95 @@ impl Table {
         written("dynamodb:UpdateItem on the table", update.send().await)
     }
 
-    async fn put_versioned(&self, item: Item, replaced: Option<u64>) -> Result<Written, Error> {
-        let put = self.client.put_item().table_name(&self.name).set_item(Some(item));
-        let put = match replaced {
-            None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(version) => put
-                .condition_expression("#version = :version")
-                .expression_attribute_names("#version", "version")
-                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
-        };
-        written("dynamodb:PutItem on the table", put.send().await)
+    async fn marks(&self, pool: &str) -> Result<Vec<(Part, Timestamp)>, Error> {
+        let keys = Part::ALL.map(|part| key_item(&part_key(pool, part)));
+        let mut marks = Vec::new();
+        for item in self.get_all(keys.to_vec()).await? {
+            let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+            let part = Part::ALL
+                .into_iter()
+                .find(|part| text("sk") == Some(&part_key(pool, *part).sk));
+            let at = text("marked_at").and_then(|at| Timestamp::parse(at));
+            marks.extend(part.zip(at));
+        }
+        marks.sort_unstable();
+        Ok(marks)
+    }
+
+    async fn clear_mark(&self, pool: &str, part: Part, at: Timestamp) -> Result<Written, Error> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(&part_key(pool, part))))
+            .update_expression("REMOVE marked_at, marked_by")
+            .condition_expression("marked_at = :at")
+            .expression_attribute_values(":at", AttributeValue::S(at.to_string()));
+        written("dynamodb:UpdateItem on the table", update.send().await)
+    }
+
+    async fn document(&self, key: &Key) -> Result<Option<Document>, Error> {
+        let mut items = self.get_all(vec![key_item(key)]).await?;
+        items.pop().map(read_item).transpose()
+    }
+
+    async fn put_document(&self, next: &Document, replaced: Option<u64>) -> Result<Written, Error> {
+        self.put_versioned(write_item(next)?, replaced).await
+    }
+
+    async fn documents(&self, pk: &str, sk_prefix: &str) -> Result<Vec<Document>, Error> {
+        self.query_all(pk, sk_prefix).await
+    }
+
+    async fn remove_documents(&self, keys: &[Key]) -> Result<(), Error> {
+        const CALL: &str = "dynamodb:BatchWriteItem on the table";
+        let unbuilt = |_| Error::new(ErrorKind::Rejected, format!("{CALL} could not be built"));
+        for chunk in keys.chunks(BATCH_WRITES_MAX) {
+            let mut requests = Vec::with_capacity(chunk.len());
+            for key in chunk {
+                let delete = DeleteRequest::builder().set_key(Some(key_item(key)));
+                let delete = delete.build().map_err(unbuilt)?;
+                requests.push(WriteRequest::builder().delete_request(delete).build());
+            }
+            let mut rounds = Rounds::new(CALL);
+            while !requests.is_empty() {
+                rounds.next().await?;
+                let write = self.client.batch_write_item().request_items(&self.name, requests);
+                let answer = write.send().await.map_err(|error| classify(CALL, &error))?;
+                requests = answer
+                    .unprocessed_items
+                    .unwrap_or_default()
+                    .into_values()
+                    .flatten()
+                    .collect();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rounds of a batch call whose rest comes back unprocessed: throttling, in other words.
+struct Rounds {
+    call: &'static str,
+    made: u32,
+}
+
+impl Rounds {
+    fn new(call: &'static str) -> Self {
+        Self { call, made: 0 }
+    }
+
+    /// Waits for the next round; an error when there were enough.
+    async fn next(&mut self) -> Result<(), Error> {
+        if self.made == UNPROCESSED_ROUNDS_MAX {
+            let what = format!("{} left something unprocessed", self.call);
+            return Err(Error::new(ErrorKind::Throttled, what));
+        }
+        if self.made > 0 {
+            tokio::time::sleep(Duration::from_millis(UNPROCESSED_WAIT_MILLIS << self.made)).await;
+        }
+        self.made += 1;
+        Ok(())
     }
 }
 

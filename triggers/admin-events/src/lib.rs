@@ -20,6 +20,7 @@ use twinpool_shared::{
     },
     error::{Directive, Error},
     metric::{CHANGE_NOT_SENT, CHANGE_SENT, EVENT_IGNORED, Metric},
+    port::Outbox,
     settings::ListenerSettings,
     trail::{Heard, Listener, read_record},
 };

@@ -9,6 +9,7 @@ use twinpool_shared::{
     adapter::queue::Queue,
     change::Change,
     error::{Error, ErrorKind},
+    port::Outbox,
     settle::first_delay_seconds,
     time::Timestamp,
     trigger::read_trigger,
