@@ -41,6 +41,8 @@ pub enum ErrorKind {
     OtherPool,
     /// The service refuses the request itself.
     Rejected,
+    /// Somebody else is at this work.
+    Held,
 }
 
 impl ErrorKind {
@@ -48,7 +50,7 @@ impl ErrorKind {
     #[must_use]
     pub fn directive(self) -> Directive {
         match self {
-            Self::Throttled | Self::Unavailable | Self::Contended | Self::Newer => Directive::RetryLater,
+            Self::Throttled | Self::Unavailable | Self::Contended | Self::Newer | Self::Held => Directive::RetryLater,
             Self::Unreadable | Self::BadItem | Self::OtherPool | Self::Rejected => Directive::Park,
             Self::Denied | Self::NotFound | Self::BadSetting => Directive::Stop,
         }
@@ -69,6 +71,7 @@ impl ErrorKind {
             Self::Newer => "newer_format",
             Self::OtherPool => "other_pool",
             Self::Rejected => "rejected",
+            Self::Held => "held",
         }
     }
 
@@ -98,6 +101,7 @@ impl ErrorKind {
             Self::OtherPool => {
                 "add the pool to TWINPOOL_POOLS or detach the trigger, then redrive the dead-letter queue"
             }
+            Self::Held => "wait until the other run is finished; `twinpool status` shows it",
             Self::Rejected => "report a bug with the error code; a redrive after the fix applies the change",
         }
     }

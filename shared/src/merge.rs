@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     canon::canonical_bytes,
     group::GroupRecord,
-    observation::{Evidence, GroupEvidence, Observation, alive_at, carried_as_of},
+    observation::{Evidence, GroupEvidence, Observation, UserRead, alive_at, carried_as_of},
     time::Timestamp,
     user::{Facet, Tombstone, UserRecord},
 };
@@ -41,12 +41,10 @@ pub fn absorb(record: &mut UserRecord, observation: &Observation) {
                 join_facet(&mut record.status, as_of, *received_at, source, status);
             }
         }
-        Evidence::Read { user, read_at } => {
-            let as_of = user.account.modified;
-            join_facet(&mut record.attributes, as_of, *read_at, source, &user.attributes);
-            join_facet(&mut record.status, as_of, *read_at, source, &user.status);
-            join_facet(&mut record.account, as_of, *read_at, source, &user.account);
-            join_max(&mut record.alive_at, alive_at(as_of, *read_at));
+        Evidence::Read { user, read_at } => absorb_read(record, source, user, *read_at, user.account.modified),
+        Evidence::Contradicted { user, read_at } => {
+            let as_of = alive_at(user.account.modified, *read_at);
+            absorb_read(record, source, user, *read_at, as_of);
         }
         Evidence::Gone { announced_at } => bury(&mut record.deleted, *announced_at, source),
         Evidence::Groups {
@@ -66,6 +64,13 @@ pub fn absorb(record: &mut UserRecord, observation: &Observation) {
         Evidence::FactorsChanged { announced_at } => join_max(&mut record.factors_due, *announced_at),
         Evidence::SignedIn { at } => join_max(&mut record.last_seen, at.day_start()),
     }
+}
+
+fn absorb_read(record: &mut UserRecord, source: &str, user: &UserRead, read_at: Timestamp, as_of: Timestamp) {
+    join_facet(&mut record.attributes, as_of, read_at, source, &user.attributes);
+    join_facet(&mut record.status, as_of, read_at, source, &user.status);
+    join_facet(&mut record.account, as_of, read_at, source, &user.account);
+    join_max(&mut record.alive_at, alive_at(user.account.modified, read_at));
 }
 
 /// Joins `evidence` into a group's record.
@@ -191,7 +196,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        observation::UserRead,
         personal::{Personal, Sub},
         user::{Account, Attributes},
     };

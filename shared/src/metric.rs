@@ -57,6 +57,25 @@ pub const REPLICATION_LAG: Metric = Metric {
 pub const USER_READS: Metric = count("UserReads");
 /// AdminGetUser calls of the replicator, all for users who were active in the month anyway.
 pub const FACTOR_READS: Metric = count("FactorReads");
+/// Users and groups in which a reconcile found the backup wrong.
+pub const DRIFT_FOUND: Metric = count("DriftFound");
+/// Of those, what it did not mend.
+pub const DRIFT_LEFT: Metric = count("DriftLeft");
+/// A reconcile came to its end.
+pub const RECONCILE_FINISHED: Metric = count("ReconcileFinished");
+/// From the beginning of a reconcile to its end, kills and waits included.
+pub const RECONCILE_TIME: Metric = Metric {
+    name: "ReconcileTime",
+    unit: "Milliseconds",
+};
+/// Users that a reconcile walked.
+pub const USERS_WALKED: Metric = count("UsersWalked");
+/// Users that a reconcile buried.
+pub const USERS_BURIED: Metric = count("UsersBuried");
+/// A reconcile refused to delete; an operator has to look. 0 when it did not.
+pub const GUARD_TRIPPED: Metric = count("GuardTripped");
+/// Parts of the configuration that could not be captured.
+pub const CONFIGURATION_INCOMPLETE: Metric = count("ConfigurationIncomplete");
 
 /// Every metric.
 pub const ALL: &[Metric] = &[
@@ -74,6 +93,14 @@ pub const ALL: &[Metric] = &[
     REPLICATION_LAG,
     USER_READS,
     FACTOR_READS,
+    DRIFT_FOUND,
+    DRIFT_LEFT,
+    RECONCILE_FINISHED,
+    RECONCILE_TIME,
+    USERS_WALKED,
+    USERS_BURIED,
+    GUARD_TRIPPED,
+    CONFIGURATION_INCOMPLETE,
 ];
 
 /// Most values of one metric in one line; the format's own limit.

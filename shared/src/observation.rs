@@ -56,16 +56,24 @@ pub enum Evidence {
         /// When it was made.
         read_at: Timestamp,
     },
-    /// A deletion was announced and an authoritative read no longer finds the user.
+    /// A second authoritative read contradicts a record that says it is newer than the user's last modification. What the
+    /// record says cannot have been true: the read shows the user as they were within the consistency window.
+    Contradicted {
+        /// What it showed.
+        user: UserRead,
+        /// When it was made.
+        read_at: Timestamp,
+    },
+    /// A deletion was announced, or noticed by a walk, and an authoritative read no longer finds the user.
     Gone {
-        /// Instant of the announcement, whole seconds.
+        /// Instant of the announcement, whole seconds; for a walk, of the read that did not find them.
         announced_at: Timestamp,
     },
-    /// The user's groups were read because of an event.
+    /// The user's groups were read because of an event, or walked.
     Groups {
         /// All of the user's groups.
         groups: BTreeSet<String>,
-        /// Instant of the event: the read was made after it.
+        /// Instant of the event: the read was made after it. For a walk, [`walked_as_of`].
         announced_at: Timestamp,
         /// When it was made.
         read_at: Timestamp,
@@ -125,6 +133,16 @@ pub fn carried_as_of(weight: Weight, received_at: Timestamp) -> Timestamp {
         Weight::News => shown_at,
         Weight::Evidence => shown_at.day_start(),
     }
+}
+
+/// Lower bound for the groups of a user that a walk of all groups, begun at `walk_began`, has shown.
+///
+/// A list may be a consistency window old. A membership in a group is newer than the group, though: a group created just
+/// before the walk has members all the same.
+#[must_use]
+pub fn walked_as_of(walk_began: Timestamp, newest_group_created: Option<Timestamp>) -> Timestamp {
+    let shown_at = walk_began.plus_millis(-CONSISTENCY_WINDOW_MILLIS);
+    newest_group_created.map_or(shown_at, |created| created.max(shown_at))
 }
 
 /// The latest instant at which an authoritative read proves existence: its newest modification, or the read itself less the

@@ -2,7 +2,10 @@
 //!
 //! Invariant: a wrong value is an error that names the variable and the fix, never a silent default.
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    quota::Share,
+};
 
 /// Looks a variable up; `std::env::var` in a function, a map in tests.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -43,6 +46,21 @@ pub struct ReplicatorSettings {
     pub retention_seconds: i64,
     /// `TWINPOOL_MAX_RECEIVES`: the queue's redrive limit. On the last try a failing message is parked with its reason.
     pub receives_max: u32,
+    /// `TWINPOOL_QUOTA_SHARE`: the share of Cognito's quotas that may be used.
+    pub share: Share,
+}
+
+/// Settings of the reconciler's function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReconcilerSettings {
+    /// `TWINPOOL_TABLE`.
+    pub table: String,
+    /// `TWINPOOL_POOLS`.
+    pub pools: Vec<String>,
+    /// `TWINPOOL_RETENTION_DAYS` in seconds.
+    pub retention_seconds: i64,
+    /// `TWINPOOL_QUOTA_SHARE`.
+    pub share: Share,
 }
 
 /// Default of `TWINPOOL_RETENTION_DAYS`: as long as point-in-time recovery reaches.
@@ -84,12 +102,6 @@ impl ReplicatorSettings {
     /// # Errors
     /// `BadSetting` that names the variable.
     pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
-        let days = number(
-            lookup,
-            "TWINPOOL_RETENTION_DAYS",
-            RETENTION_DAYS_DEFAULT,
-            RETENTION_DAYS_MIN..=3_650,
-        )?;
         let receives = number(
             lookup,
             "TWINPOOL_MAX_RECEIVES",
@@ -101,10 +113,42 @@ impl ReplicatorSettings {
             dead_letter_queue_url: url(lookup, "TWINPOOL_DLQ_URL")?,
             table: table(lookup)?,
             pools: pools(lookup)?,
-            retention_seconds: days * 86_400,
+            retention_seconds: retention_seconds(lookup)?,
             receives_max: u32::try_from(receives).unwrap_or(RECEIVES_MAX_DEFAULT),
+            share: share(lookup)?,
         })
     }
+}
+
+impl ReconcilerSettings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// `BadSetting` that names the variable.
+    pub fn load(lookup: Lookup<'_>) -> Result<Self, Error> {
+        Ok(Self {
+            table: table(lookup)?,
+            pools: pools(lookup)?,
+            retention_seconds: retention_seconds(lookup)?,
+            share: share(lookup)?,
+        })
+    }
+}
+
+fn retention_seconds(lookup: Lookup<'_>) -> Result<i64, Error> {
+    let days = number(
+        lookup,
+        "TWINPOOL_RETENTION_DAYS",
+        RETENTION_DAYS_DEFAULT,
+        RETENTION_DAYS_MIN..=3_650,
+    )?;
+    Ok(days * 86_400)
+}
+
+fn share(lookup: Lookup<'_>) -> Result<Share, Error> {
+    let name = "TWINPOOL_QUOTA_SHARE";
+    let percent = number(lookup, name, i64::from(Share::default().percent()), 1..=100)?;
+    Share::new(u8::try_from(percent).unwrap_or_default())
 }
 
 fn bad(name: &str, fix: &str) -> Error {
@@ -123,30 +167,42 @@ fn required(lookup: Lookup<'_>, name: &str) -> Result<String, Error> {
 
 fn url(lookup: Lookup<'_>, name: &str) -> Result<String, Error> {
     let url = required(lookup, name)?;
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    // Host, account and queue name.
-    let queue = rest.filter(|rest| {
-        rest.split('/').filter(|part| !part.is_empty()).count() >= 2 && !rest.contains(char::is_whitespace)
-    });
-    queue.map(|_| url.clone()).ok_or_else(|| {
-        bad(
+    if is_queue_url(&url) {
+        Ok(url)
+    } else {
+        Err(bad(
             name,
             "is not a queue URL such as https://sqs.us-east-1.amazonaws.com/111122223333/changes",
-        )
+        ))
+    }
+}
+
+/// Whether `text` is shaped like the URL of a queue: host, account and queue name.
+#[must_use]
+pub fn is_queue_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        rest.split('/').filter(|part| !part.is_empty()).count() >= 2 && !rest.contains(char::is_whitespace)
     })
 }
 
 fn table(lookup: Lookup<'_>) -> Result<String, Error> {
     let name = "TWINPOOL_TABLE";
     let table = required(lookup, name)?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let bare = table.len() >= 3 && table.len() <= 255 && table.chars().all(plain);
-    let arn = table.starts_with("arn:") && table.contains(":dynamodb:") && table.contains(":table/");
-    if bare || arn {
+    if is_table(&table) {
         Ok(table)
     } else {
         Err(bad(name, "is not the name or ARN of a DynamoDB table"))
     }
+}
+
+/// Whether `text` is shaped like the name or the ARN of a DynamoDB table.
+#[must_use]
+pub fn is_table(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let bare = text.len() >= 3 && text.len() <= 255 && text.chars().all(plain);
+    let arn = text.starts_with("arn:") && text.contains(":dynamodb:") && text.contains(":table/");
+    bare || arn
 }
 
 fn function_arn(name: &str, arn: String) -> Result<String, Error> {
@@ -164,7 +220,6 @@ fn function_arn(name: &str, arn: String) -> Result<String, Error> {
     }
 }
 
-/// Pool ids are `{region}_{id}`.
 fn pools(lookup: Lookup<'_>) -> Result<Vec<String>, Error> {
     let name = "TWINPOOL_POOLS";
     let pools = list(lookup, name);
@@ -172,10 +227,7 @@ fn pools(lookup: Lookup<'_>) -> Result<Vec<String>, Error> {
         return Err(bad(name, "is not set; give pool ids, separated by commas"));
     }
     for pool in &pools {
-        let good = pool.split_once('_').is_some_and(|(region, id)| {
-            region.split('-').count() >= 3 && !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric())
-        });
-        if !good {
+        if region_of_pool(pool).is_none() {
             return Err(bad(
                 name,
                 &format!("has {pool:?}, which is not a pool id such as us-east-1_EXAMPLE"),
@@ -183,6 +235,14 @@ fn pools(lookup: Lookup<'_>) -> Result<Vec<String>, Error> {
         }
     }
     Ok(pools)
+}
+
+/// The Region that a pool id names, or `None` for what is no pool id: they are `{region}_{id}`.
+#[must_use]
+pub fn region_of_pool(pool: &str) -> Option<&str> {
+    let (region, id) = pool.split_once('_')?;
+    let good = region.split('-').count() >= 3 && !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric());
+    good.then_some(region)
 }
 
 fn list(lookup: Lookup<'_>, name: &str) -> Vec<String> {
@@ -310,6 +370,8 @@ mod tests {
             ("TWINPOOL_RETENTION_DAYS", "3651"),
             ("TWINPOOL_RETENTION_DAYS", "ten"),
             ("TWINPOOL_MAX_RECEIVES", "0"),
+            ("TWINPOOL_QUOTA_SHARE", "0"),
+            ("TWINPOOL_QUOTA_SHARE", "101"),
         ] {
             assert!(more(name, value).unwrap_err().what.starts_with(name));
         }

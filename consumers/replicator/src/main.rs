@@ -11,8 +11,9 @@ use twinpool_replicator::Replicator;
 use twinpool_shared::{
     adapter::{
         aws::{COGNITO_BUDGET, CONSUMER_BUDGET, sdk_config},
+        governor::Governor,
         lambda::{now, region, report_panics_by_place, start_logs, variable},
-        pool::PoolReader,
+        pool::{Patience, PoolReader},
         queue::Queue,
         table::Table,
     },
@@ -66,7 +67,11 @@ async fn start() -> Result<Replicator<PoolReader, Table, Queue>, Error> {
     let queues = aws_sdk_sqs::Client::new(&sdk);
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &settings.table);
     let cognito = sdk_config(&region()?, COGNITO_BUDGET).await;
-    let reader = PoolReader::new(aws_sdk_cognitoidentityprovider::Client::new(&cognito));
+    let reader = PoolReader::new(
+        aws_sdk_cognitoidentityprovider::Client::new(&cognito),
+        Governor::new(settings.share, 1),
+        Patience::REPLICATOR,
+    );
     let queue = Queue::new(queues.clone(), &settings.queue_url);
     let dead_letters = Queue::new(queues, &settings.dead_letter_queue_url);
     let replicator = Replicator::new(settings, queue, dead_letters, table, reader, Arc::new(now));

@@ -1,0 +1,146 @@
+//! The reconciler function: one step of a run, as the state machine orders it. Wires environment, clients and handler.
+
+use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use twinpool_reconciler::{Answer, Order, Reconciler};
+use twinpool_shared::{
+    adapter::{
+        aws::{COGNITO_BUDGET, CONSUMER_BUDGET, sdk_config},
+        governor::Governor,
+        lambda::{emit, now, region, report_panics_by_place, start_logs, variable},
+        pool::{Patience, PoolReader},
+        table::Table,
+    },
+    error::{Error, ErrorKind},
+    metric::{self, Metric},
+    run::RunResult,
+    settings::ReconcilerSettings,
+    time::Timestamp,
+};
+
+/// Kept of an invocation's time for answering.
+const ANSWERING_MILLIS: u64 = 5_000;
+
+/// What one process makes once.
+struct Function {
+    settings: ReconcilerSettings,
+    table: Table,
+    cognito: aws_sdk_cognitoidentityprovider::Client,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    start_logs();
+    report_panics_by_place();
+    let function = match start().await {
+        Ok(function) => Arc::new(function),
+        Err(error) => {
+            tracing::error!(error = %error, "cannot start");
+            return ExitCode::FAILURE;
+        }
+    };
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let function = Arc::clone(&function);
+        async move {
+            let left = event
+                .context
+                .deadline
+                .saturating_sub(u64::try_from(now().as_millis()).unwrap_or(0));
+            let deadline = Instant::now() + Duration::from_millis(left.saturating_sub(ANSWERING_MILLIS));
+            // Caught here: the runtime would put a panic's message into its answer.
+            let handled = AssertUnwindSafe(function.handle(event.payload.get(), deadline).boxed_local())
+                .catch_unwind()
+                .await;
+            match handled {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) => {
+                    tracing::error!(error = %error, "the step failed");
+                    Err(lambda_runtime::Error::from(error.to_string()))
+                }
+                Err(_panic) => Err(lambda_runtime::Error::from("a bug: the code panicked")),
+            }
+        }
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error = %error, "the Lambda runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn start() -> Result<Function, Error> {
+    let settings = ReconcilerSettings::load(&variable)?;
+    let sdk = sdk_config(&region()?, CONSUMER_BUDGET).await;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), &settings.table);
+    let cognito = sdk_config(&region()?, COGNITO_BUDGET).await;
+    Ok(Function {
+        settings,
+        table,
+        cognito: aws_sdk_cognitoidentityprovider::Client::new(&cognito),
+    })
+}
+
+impl Function {
+    async fn handle(&self, order: &str, deadline: Instant) -> Result<Answer, Error> {
+        let order: Order = serde_json::from_str(order).map_err(|error| {
+            let what = format!("the order is none: column {}", error.column());
+            Error::new(ErrorKind::Unreadable, what)
+        })?;
+        if !self.settings.pools.contains(&order.pool) {
+            let what = format!("pool {} is not in TWINPOOL_POOLS", order.pool);
+            return Err(Error::new(ErrorKind::OtherPool, what));
+        }
+        let governor = Governor::new(self.settings.share, order.workers);
+        let reconciler = Reconciler {
+            reader: PoolReader::new(self.cognito.clone(), governor, Patience::WALK),
+            backup: self.table.clone(),
+            clock: Arc::new(now),
+            retention_seconds: self.settings.retention_seconds,
+            watch: Box::new(()),
+        };
+        let answer = reconciler.step(&order, deadline).await?;
+        if let Answer::Sweep { run, result } = &answer {
+            report(run, result);
+        }
+        Ok(answer)
+    }
+}
+
+fn report(run: &str, result: &RunResult) {
+    #[expect(clippy::cast_precision_loss, reason = "a pool has at most 40,000,000 users")]
+    let count = |metric: Metric, count: u64| (metric, vec![count as f64]);
+    // A run's id is the instant at which it began.
+    let millis = Timestamp::parse(run).map_or(0, |began| result.finished_at.millis_since(began).max(0));
+    let metrics = [
+        count(metric::DRIFT_FOUND, result.drift_found),
+        count(metric::DRIFT_LEFT, result.drift_left),
+        count(metric::RECONCILE_FINISHED, 1),
+        count(metric::RECONCILE_TIME, u64::try_from(millis).unwrap_or_default()),
+        count(metric::USERS_WALKED, result.users.users),
+        count(metric::USERS_BURIED, result.deleted),
+        count(metric::GUARD_TRIPPED, u64::from(result.guard.is_some())),
+    ];
+    emit("reconciler", &metrics);
+    match &result.guard {
+        Some(trip) => tracing::error!(
+            run,
+            reason = trip.reason,
+            what = trip.what,
+            suspects = trip.suspects,
+            allowance = trip.allowance,
+            "nothing was deleted: more is missing than may be deleted without an operator; look, then `twinpool reconcile --allow-deletes N`"
+        ),
+        None => tracing::info!(
+            run,
+            users = result.users.users,
+            drift_found = result.drift_found,
+            "finished"
+        ),
+    }
+}

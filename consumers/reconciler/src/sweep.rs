@@ -1,0 +1,262 @@
+//! The end of a run: who was not shown is judged together, looked for one by one, and only then buried.
+//!
+//! Invariant: no tombstone without the guard's consent, a look for that very user, and proof that looking finds somebody.
+
+use std::time::Duration;
+
+use twinpool_shared::{
+    error::{Error, ErrorKind},
+    marks::Part,
+    observation::{Evidence, Observation},
+    personal::Sub,
+    port::{Backup, ReadPool},
+    reconcile::{
+        Field, Guard, Refusal, Suspicion, groups_as_of, groups_evidence, judge_suspect, profile_evidence, walked_groups,
+    },
+    run::{GuardTrip, Pending, Run, RunResult, UserTally, keys},
+};
+
+use crate::{Finding, Reconciler, Subject, documents::value};
+
+/// Examples in an alarm.
+const EXAMPLES_MAX: usize = 20;
+/// Suspects after which looking is proved anew.
+const PROVED_EVERY: usize = 100;
+
+/// What a sweep came to, so far.
+#[derive(Default)]
+struct Swept {
+    deleted: u64,
+    reappeared: u64,
+    undecided: u64,
+    writes: u64,
+}
+
+/// The alarm for a guard that refused.
+pub(crate) fn trip(guard: Guard, refusal: Refusal, examples: impl Iterator<Item = String>) -> GuardTrip {
+    GuardTrip {
+        reason: refusal.as_str().to_owned(),
+        what: "users".to_owned(),
+        suspects: guard.suspects,
+        allowance: guard.allowance(),
+        living: guard.living,
+        walked: guard.walked,
+        examples: examples.take(EXAMPLES_MAX).collect(),
+    }
+}
+
+impl<P: ReadPool, B: Backup> Reconciler<P, B> {
+    /// Ends a run. Ending it again gives the same result.
+    pub(crate) async fn sweep(&self, pool: &str, run: &Run, allowed: Option<u64>) -> Result<RunResult, Error> {
+        let mut users = UserTally::default();
+        for prefix in &run.prefixes {
+            let tally = self
+                .load::<UserTally>(&keys::users_checkpoint(pool, &run.id, prefix))
+                .await?;
+            let Some((tally, _)) = tally else {
+                let what = format!("the users of prefix {prefix:?} of run {} are not walked", run.id);
+                return Err(Error::new(ErrorKind::Unavailable, what));
+            };
+            users.add(&tally);
+        }
+        let pk = keys::lease(pool).pk;
+        let pending = self.backup.documents(&pk, &keys::pending_prefix(&run.id)).await?;
+        let mut gone = Vec::new();
+        let mut left = Vec::new();
+        for document in &pending {
+            let part: Pending = value(document)?;
+            gone.extend(part.gone);
+            left.extend(part.left);
+        }
+        let mut swept = Swept::default();
+        let mut guard = run.groups.guard.clone();
+        // What the guard keeps: groups and users whose disappearance is not in the tallies, memberships whose loss is.
+        let mut kept = run.groups.guard.as_ref().map_or(0, |trip| trip.suspects);
+        let mut kept_memberships = 0;
+        if let Err(trip) = self.bury(pool, run, &users, &gone, allowed, &mut swept).await? {
+            kept += users.suspects;
+            guard = Some(trip);
+        }
+        if let Err(trip) = self
+            .drop_memberships(pool, run, &users, &left, allowed, &mut swept)
+            .await?
+        {
+            kept_memberships = users.losses;
+            guard = guard.or(Some(trip));
+        }
+        users.writes += swept.writes;
+        users.undecided += swept.undecided;
+        // A suspect that was there after all was no drift of the backup; one that was buried was.
+        users.drifted += swept.deleted;
+        let result = RunResult {
+            finished_at: (self.clock)(),
+            drift_found: users.drifted + run.groups.drift + kept,
+            drift_left: kept + kept_memberships,
+            deleted: swept.deleted,
+            reappeared: swept.reappeared,
+            guard,
+            users,
+        };
+        self.conclude(pool, run, &result).await?;
+        Ok(result)
+    }
+
+    async fn conclude(&self, pool: &str, run: &Run, result: &RunResult) -> Result<(), Error> {
+        let alarm = keys::alarm(pool);
+        match &result.guard {
+            Some(trip) => self.replace_for(pool, &alarm, trip, self.retention_seconds).await?,
+            None => self.backup.remove_documents(&[alarm]).await?,
+        }
+        // An import that ended before the walk began has been walked.
+        for (part, at) in self.backup.marks(pool).await? {
+            if part == Part::Users && at < run.started_at {
+                self.backup.clear_mark(pool, part, at).await?;
+            }
+        }
+        let finished = Run {
+            result: Some(result.clone()),
+            ..run.clone()
+        };
+        self.replace_for(pool, &keys::run(pool, &run.id), &finished, self.retention_seconds)
+            .await
+    }
+
+    async fn bury(
+        &self,
+        pool: &str,
+        run: &Run,
+        users: &UserTally,
+        gone: &[Sub],
+        allowed: Option<u64>,
+        swept: &mut Swept,
+    ) -> Result<Result<(), GuardTrip>, Error> {
+        let guard = Guard {
+            living: users.living,
+            walked: users.users,
+            suspects: users.suspects,
+            estimated: run.estimated_users,
+            allowed,
+        };
+        let refused = |refusal| trip(guard, refusal, gone.iter().map(Sub::to_string));
+        if let Err(refusal) = guard.judge() {
+            return Ok(Err(refused(refusal)));
+        }
+        if !gone.is_empty() {
+            for sub in &users.sample_missing {
+                // In the pool, and in no walk by prefix: prefixes do not add up.
+                if self.reader.find_user(pool, sub).await?.is_some() {
+                    return Ok(Err(refused(Refusal::Incomplete)));
+                }
+            }
+        }
+        let mut young = Vec::new();
+        for (place, sub) in gone.iter().enumerate() {
+            if place % PROVED_EVERY == 0 && !self.looking_finds(pool, users.control.as_ref()).await? {
+                return Ok(Err(refused(Refusal::Blind)));
+            }
+            if let Suspicion::TooYoung(until) = self.look_for(pool, sub, swept).await? {
+                young.push((sub, until));
+            }
+        }
+        // Waited for once, a window at most: nothing that happened before the run is left for tomorrow.
+        if let Some(until) = young.iter().map(|(_, until)| *until).max() {
+            let millis = until.millis_since((self.clock)()).max(0);
+            tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await;
+        }
+        for (sub, _) in young {
+            if let Suspicion::TooYoung(_) = self.look_for(pool, sub, swept).await? {
+                swept.undecided += 1;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Whether a user who was shown a moment ago is found by name.
+    async fn looking_finds(&self, pool: &str, control: Option<&Sub>) -> Result<bool, Error> {
+        let Some(control) = control else { return Ok(false) };
+        if self.reader.find_user(pool, control).await?.is_some() {
+            return Ok(true);
+        }
+        // Perhaps deleted meanwhile: anybody else of the pool will do.
+        let page = self.reader.users_page(pool, None, None).await?;
+        for (sub, _) in page.entries.iter().take(3) {
+            if self.reader.find_user(pool, sub).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn look_for(&self, pool: &str, sub: &Sub, swept: &mut Swept) -> Result<Suspicion, Error> {
+        let read = self.reader.find_user(pool, sub).await?;
+        let read_at = (self.clock)();
+        let item = self.backup.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
+        let suspicion = judge_suspect(item.as_ref(), read.as_ref(), read_at);
+        let observation = match (suspicion, read) {
+            (Suspicion::Gone, _) => Observation {
+                source: "reconcile".to_owned(),
+                evidence: Evidence::Gone { announced_at: read_at },
+            },
+            (Suspicion::Present, Some(user)) => profile_evidence(&user, read_at),
+            _ => return Ok(suspicion),
+        };
+        let written = self.writer().user(pool, sub, item, &[observation]).await?.is_some();
+        swept.writes += u64::from(written);
+        match suspicion {
+            Suspicion::Gone if written => {
+                swept.deleted += 1;
+                self.watch.found(&Finding {
+                    subject: Subject::User(sub.clone()),
+                    field: Field::MissingInPool,
+                });
+            }
+            Suspicion::Present => swept.reappeared += 1,
+            _ => {}
+        }
+        Ok(suspicion)
+    }
+
+    /// Takes users out of groups in which the walk did not show them.
+    async fn drop_memberships(
+        &self,
+        pool: &str,
+        run: &Run,
+        users: &UserTally,
+        left: &[(Sub, Vec<String>)],
+        allowed: Option<u64>,
+        swept: &mut Swept,
+    ) -> Result<Result<(), GuardTrip>, Error> {
+        let guard = Guard {
+            living: users.living,
+            // A pool may well have nobody in a group any more.
+            walked: users.memberships.max(1),
+            suspects: left.len() as u64,
+            estimated: None,
+            allowed,
+        };
+        if let Err(refusal) = guard.judge() {
+            let examples = left.iter().map(|(sub, _)| sub.to_string());
+            return Ok(Err(GuardTrip {
+                what: "memberships".to_owned(),
+                ..trip(guard, refusal, examples)
+            }));
+        }
+        let groups = self.group_records(pool).await?;
+        for (sub, shown) in left {
+            let item = self.backup.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
+            let Some(item) = item.filter(|item| item.record.is_alive()) else {
+                continue;
+            };
+            let shown = walked_groups(shown.iter().map(String::as_str), &groups);
+            let as_of = groups_as_of(&shown, &groups, run.members_from);
+            let memberships = groups_evidence(shown, as_of, (self.clock)());
+            let written = self
+                .writer()
+                .user(pool, sub, Some(item), &[memberships])
+                .await?
+                .is_some();
+            swept.writes += u64::from(written);
+        }
+        Ok(Ok(()))
+    }
+}
