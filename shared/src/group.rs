@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     canon::{ContentHash, content_hash},
     time::Timestamp,
+    unforeseen::Unforeseen,
     user::{Facet, Tombstone},
 };
 
@@ -43,6 +44,9 @@ pub struct GroupRecord {
     /// Set when the group was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Tombstone>,
+    /// Members of a newer version, carried along.
+    #[serde(flatten)]
+    pub unforeseen: Unforeseen,
 }
 
 impl GroupRecord {
@@ -54,6 +58,7 @@ impl GroupRecord {
             settings: None,
             alive_at: None,
             deleted: None,
+            unforeseen: Unforeseen::default(),
         }
     }
 

@@ -13,11 +13,17 @@ use crate::{
     marks::Part,
     personal::{Personal, Sub},
     time::Timestamp,
+    unforeseen::Unforeseen,
     user::UserRecord,
 };
 
 /// Version written by this code, and the newest that it overwrites.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// What the sort keys of all superseded versions of a configuration begin with.
+pub const CONFIG_VERSION_PREFIX: &str = "config-version#";
+/// What the sort keys of all pieces of large contents begin with.
+pub const CONFIG_CHUNK_PREFIX: &str = "config-chunk#";
 
 /// Primary key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,12 +108,64 @@ pub fn run_key(pool: &str, name: &str) -> Key {
     }
 }
 
+/// Key of the mark of a deleted user whom an import is to bring back.
+#[must_use]
+pub fn undelete_key(pool: &str, sub: &Sub) -> Key {
+    let mut key = undelete_marks(pool);
+    key.sk.push_str(sub.as_str());
+    key
+}
+
+/// What the keys of all marks of [`undelete_key`] begin with.
+#[must_use]
+pub fn undelete_marks(pool: &str) -> Key {
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: "undelete#".to_owned(),
+    }
+}
+
 /// Key of a part's mark.
 #[must_use]
 pub fn part_key(pool: &str, part: Part) -> Key {
     Key {
         pk: format!("{pool}#meta"),
         sk: format!("config#{}", part.as_str()),
+    }
+}
+
+/// Key of one member of a part of the configuration, as it is now.
+#[must_use]
+pub fn config_key(pool: &str, part: Part, name: &str) -> Key {
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: format!("config#{}#{name}", part.as_str()),
+    }
+}
+
+/// Key of a superseded version of it. Idempotent: writing the same version twice writes the same item.
+#[must_use]
+pub fn config_version_key(pool: &str, part: Part, name: &str, version: u64) -> Key {
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: format!("{CONFIG_VERSION_PREFIX}{}#{name}#{version:010}", part.as_str()),
+    }
+}
+
+/// Key of a piece of a content that is too large for one item. Idempotent: `hash`, of the whole, says what is in it.
+#[must_use]
+pub fn config_chunk_key(pool: &str, part: Part, name: &str, hash: &str, index: u32) -> Key {
+    let mut key = config_chunks(pool, part, name);
+    key.sk.push_str(&format!("{hash}#{index:04}"));
+    key
+}
+
+/// What the keys of all pieces of one member begin with; those of a member whose name goes on with `#` as well.
+#[must_use]
+pub fn config_chunks(pool: &str, part: Part, name: &str) -> Key {
+    Key {
+        pk: format!("{pool}#meta"),
+        sk: format!("{CONFIG_CHUNK_PREFIX}{}#{name}#", part.as_str()),
     }
 }
 
@@ -144,6 +202,9 @@ pub struct UserItem {
     /// Index key: preferred user name, case folded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gsi_preferred_username: Option<Personal>,
+    /// Members of a newer version, carried along.
+    #[serde(flatten)]
+    pub unforeseen: Unforeseen,
 }
 
 impl UserItem {
@@ -175,6 +236,7 @@ impl UserItem {
             gsi_email: attribute("email"),
             gsi_phone: attribute("phone_number"),
             gsi_preferred_username: attribute("preferred_username"),
+            unforeseen: Unforeseen::default(),
             record,
         }
     }
@@ -228,6 +290,9 @@ pub struct GroupItem {
     pub written_at: Timestamp,
     /// The record.
     pub record: GroupRecord,
+    /// Members of a newer version, carried along.
+    #[serde(flatten)]
+    pub unforeseen: Unforeseen,
 }
 
 impl GroupItem {
@@ -242,6 +307,7 @@ impl GroupItem {
             version,
             written_at,
             record,
+            unforeseen: Unforeseen::default(),
         }
     }
 }
@@ -304,6 +370,15 @@ mod tests {
             }
         );
         assert_eq!(part_key("p", Part::UiCustomization).sk, "config#ui-customization");
+        assert_eq!(config_key("p", Part::Clients, "c").sk, "config#clients#c");
+        assert_eq!(
+            config_version_key("p", Part::Clients, "c", 7).sk,
+            "config-version#clients#c#0000000007"
+        );
+        assert_eq!(
+            config_chunk_key("p", Part::Branding, "c", "9f", 2).sk,
+            "config-chunk#branding#c#9f#0002"
+        );
     }
 
     #[test]

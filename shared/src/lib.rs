@@ -8,6 +8,7 @@
 //! * What is said: [`change`] (the queue message), [`trigger`] and [`trail`] (how events become changes), [`operation`]
 //!   (what each Cognito call means).
 //! * What is decided: [`observation`], [`merge`], [`settle`].
+//! * What a pool is set to: [`snapshot`].
 //! * How it reports: [`error`], [`metric`], [`settings`].
 //! * How it reaches AWS: `adapter`.
 
@@ -25,11 +26,15 @@ pub mod pace;
 pub mod personal;
 pub mod port;
 pub mod quota;
+pub mod reconcile;
+pub mod run;
 pub mod settings;
 pub mod settle;
+pub mod snapshot;
 pub mod time;
 pub mod trail;
 pub mod trigger;
+pub mod unforeseen;
 pub mod user;
 pub mod writer;
 

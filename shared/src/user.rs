@@ -11,6 +11,7 @@ use crate::{
     canon::{ContentHash, content_hash},
     personal::{Personal, Sub},
     time::{SECOND_MILLIS, Timestamp},
+    unforeseen::Unforeseen,
 };
 
 /// How long `ListUsers` may go on showing a user who is deleted. A read that shows a user this long after the tombstone is
@@ -105,6 +106,9 @@ pub struct UserRecord {
     /// Set when the user was deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Tombstone>,
+    /// Members of a newer version, carried along.
+    #[serde(flatten)]
+    pub unforeseen: Unforeseen,
 }
 
 /// A record without any stamp: what two copies must agree on.
@@ -134,6 +138,7 @@ impl UserRecord {
             last_seen: None,
             alive_at: None,
             deleted: None,
+            unforeseen: Unforeseen::default(),
         }
     }
 

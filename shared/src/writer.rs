@@ -53,7 +53,10 @@ impl<B: Backup> Writer<'_, B> {
             };
             let now = (self.clock)();
             let version = stored.as_ref().map_or(1, |item| item.version + 1);
-            let next = UserItem::current(pool, version, next, now, self.retention_seconds);
+            let next = UserItem {
+                unforeseen: stored.as_ref().map(|item| item.unforeseen.clone()).unwrap_or_default(),
+                ..UserItem::current(pool, version, next, now, self.retention_seconds)
+            };
             let superseded = stored.as_ref().map(|item| item.superseded(now, self.retention_seconds));
             if self.backup.put_user(&next, superseded.as_ref()).await? == Written::Stored {
                 return Ok(Some((self.clock)()));
@@ -88,7 +91,10 @@ impl<B: Backup> Writer<'_, B> {
             };
             let replaced = stored.as_ref().map(|item| item.version);
             let now = (self.clock)();
-            let next = GroupItem::current(pool, replaced.map_or(1, |version| version + 1), next, now);
+            let next = GroupItem {
+                unforeseen: stored.as_ref().map(|item| item.unforeseen.clone()).unwrap_or_default(),
+                ..GroupItem::current(pool, replaced.map_or(1, |version| version + 1), next, now)
+            };
             if self.backup.put_group(&next, replaced).await? == Written::Stored {
                 return Ok(Some((self.clock)()));
             }

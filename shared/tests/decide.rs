@@ -26,7 +26,6 @@ fn without_stamp<T: Clone>(facet: &Option<Facet<T>>) -> Option<Facet<T>> {
 /// All that a write must not lose: everything but `observed_at`, `source` and the exact `alive_at`.
 fn worth(record: &UserRecord) -> (UserRecord, bool) {
     let kept = UserRecord {
-        sub: record.sub.clone(),
         attributes: without_stamp(&record.attributes),
         status: without_stamp(&record.status),
         account: without_stamp(&record.account),
@@ -36,16 +35,17 @@ fn worth(record: &UserRecord) -> (UserRecord, bool) {
         last_seen: record.last_seen,
         alive_at: None,
         deleted: record.deleted.clone(),
+        ..UserRecord::new(record.sub.clone())
     };
     (kept, model::exists(&record.deleted, record.alive_at))
 }
 
 fn group_worth(record: &GroupRecord) -> (GroupRecord, bool) {
     let kept = GroupRecord {
-        name: record.name.clone(),
         settings: without_stamp(&record.settings),
         alive_at: None,
         deleted: record.deleted.clone(),
+        ..GroupRecord::new(record.name.clone())
     };
     (kept, model::exists(&record.deleted, record.alive_at))
 }

@@ -226,7 +226,6 @@ pub(crate) fn user_record(offsets: &'static [i64]) -> impl Strategy<Value = User
         let (attributes, status, account, groups, factors) = facets;
         let sub = sub("0f1e");
         UserRecord {
-            sub,
             attributes,
             status,
             account,
@@ -236,6 +235,7 @@ pub(crate) fn user_record(offsets: &'static [i64]) -> impl Strategy<Value = User
             last_seen,
             alive_at,
             deleted,
+            ..UserRecord::new(sub)
         }
     })
 }
@@ -249,10 +249,10 @@ pub(crate) fn group_record(offsets: &'static [i64]) -> impl Strategy<Value = Gro
         tombstone(offsets),
     )
         .prop_map(|(name, settings, alive_at, deleted)| GroupRecord {
-            name,
             settings,
             alive_at,
             deleted,
+            ..GroupRecord::new(name)
         })
 }
 

@@ -62,7 +62,6 @@ fn last<T: Serialize>(candidates: impl Iterator<Item = Facet<T>>) -> Option<Face
 pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
     let all = || evidence.iter();
     UserRecord {
-        sub,
         attributes: last(all().filter_map(|o| match &o.evidence {
             Evidence::Carried {
                 attributes,
@@ -129,6 +128,7 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
             })
             .max()
             .map(|(at, cause)| Tombstone { at, cause }),
+        ..UserRecord::new(sub)
     }
 }
 
@@ -141,7 +141,6 @@ pub(crate) fn group(name: &str, evidence: &[(String, GroupEvidence)]) -> GroupRe
         })
     };
     GroupRecord {
-        name: name.to_owned(),
         settings: last(reads().map(|(source, settings, read_at)| Facet {
             as_of: settings.modified,
             observed_at: read_at,
@@ -159,6 +158,7 @@ pub(crate) fn group(name: &str, evidence: &[(String, GroupEvidence)]) -> GroupRe
             })
             .max()
             .map(|(at, cause)| Tombstone { at, cause }),
+        ..GroupRecord::new(name)
     }
 }
 

@@ -67,6 +67,7 @@ impl UserPools for Core {
 
     fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
         self.overrides = overrides.clone();
+        self.cloud.set_rates(overrides);
         self.buckets.clear();
     }
 

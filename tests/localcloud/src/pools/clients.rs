@@ -7,10 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::errors::{Answer, invalid, not_authorized, not_found};
-use super::list::page_by_name;
+use super::errors::{Answer, invalid, not_authorized, not_found, refuse};
+use super::list::{page_by_name, paged};
 use super::request::{Request, seconds};
-use super::state::Client;
+use super::state::{Client, Secret, keys_after};
+use super::{resource_servers, secrets};
 
 /// The settings of a client besides its id and secret.
 pub(crate) const SETTINGS: &[&str] = &[
@@ -33,6 +34,8 @@ pub(crate) const SETTINGS: &[&str] = &[
     "EnableTokenRevocation",
     "EnablePropagateAdditionalUserContextData",
     "AuthSessionValidity",
+    "AnalyticsConfiguration",
+    "RefreshTokenRotation",
 ];
 
 const FLOWS: &[&str] = &[
@@ -41,21 +44,25 @@ const FLOWS: &[&str] = &[
     "ALLOW_USER_PASSWORD_AUTH",
     "ALLOW_USER_SRP_AUTH",
     "ALLOW_REFRESH_TOKEN_AUTH",
+    "ALLOW_USER_AUTH",
+    "ALLOW_TOKEN_EXCHANGE_DELEGATION",
+    "ALLOW_TOKEN_EXCHANGE_IMPERSONATION",
     "ADMIN_NO_SRP_AUTH",
     "CUSTOM_AUTH_FLOW_ONLY",
     "USER_PASSWORD_AUTH",
 ];
 
-fn settings_of(request: &Request<'_>) -> Answer<Map<String, Value>> {
+/// Scopes that need no resource server.
+const OWN_SCOPES: &[&str] = &["phone", "email", "openid", "profile", "aws.cognito.signin.user.admin"];
+
+fn settings_of(request: &Request<'_>, pool: &str) -> Answer<Map<String, Value>> {
     let mut settings = Map::new();
     settings.insert("RefreshTokenValidity".into(), json!(30));
     settings.insert("EnableTokenRevocation".into(), json!(true));
     settings.insert("EnablePropagateAdditionalUserContextData".into(), json!(false));
     settings.insert("AllowedOAuthFlowsUserPoolClient".into(), json!(false));
     settings.insert("AuthSessionValidity".into(), json!(3));
-    for member in SETTINGS {
-        settings.extend(request.value(member).map(|value| ((*member).to_owned(), value.clone())));
-    }
+    settings.extend(request.given(SETTINGS));
     if settings.get("RefreshTokenValidity") == Some(&json!(0)) {
         settings.insert("RefreshTokenValidity".into(), json!(30));
     }
@@ -64,7 +71,38 @@ fn settings_of(request: &Request<'_>) -> Answer<Map<String, Value>> {
             return Err(invalid(format!("Unknown ExplicitAuthFlows value {flow}")));
         }
     }
+    check_references(request, pool)?;
+    let rotates = |rotation: &Value| rotation.get("Feature") == Some(&json!("ENABLED"));
+    if request.value("RefreshTokenRotation").is_some_and(rotates) {
+        let flows = request.strings("ExplicitAuthFlows")?;
+        if flows.is_none_or(|flows| flows.is_empty() || flows.contains(&"ALLOW_REFRESH_TOKEN_AUTH")) {
+            return Err(invalid(
+                "Refresh token rotation cannot be enabled together with ALLOW_REFRESH_TOKEN_AUTH.",
+            ));
+        }
+    }
     Ok(settings)
+}
+
+/// A client can only name identity providers and scopes that its pool has.
+fn check_references(request: &Request<'_>, pool: &str) -> Answer<()> {
+    let configuration = &request.pool(pool).configuration;
+    for provider in request.strings("SupportedIdentityProviders")?.unwrap_or_default() {
+        if provider != "COGNITO" && !configuration.providers.contains_key(provider) {
+            return Err(invalid(format!(
+                "The provider {provider} does not exist for User Pool {pool}."
+            )));
+        }
+    }
+    for scope in request.strings("AllowedOAuthScopes")?.unwrap_or_default() {
+        if !OWN_SCOPES.contains(&scope) && !resource_servers::has_scope(configuration, scope) {
+            return Err(refuse(
+                "ScopeDoesNotExistException",
+                format!("Invalid scope requested: {scope}"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn describe(pool: &str, client: &Client) -> Value {
@@ -73,9 +111,9 @@ fn describe(pool: &str, client: &Client) -> Value {
     shown.insert("ClientId".into(), json!(client.id));
     shown.extend(
         client
-            .secret
-            .as_ref()
-            .map(|secret| ("ClientSecret".to_owned(), json!(secret))),
+            .secrets
+            .first()
+            .map(|secret| ("ClientSecret".to_owned(), json!(secret.value))),
     );
     shown.insert("CreationDate".into(), seconds(client.created));
     shown.insert("LastModifiedDate".into(), seconds(client.modified));
@@ -85,17 +123,20 @@ fn describe(pool: &str, client: &Client) -> Value {
 pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
     let pool = request.named_pool()?;
     request.required("ClientName")?;
-    let settings = settings_of(request)?;
-    let own_secret = request.text("ClientSecret")?.map(str::to_owned);
+    let settings = settings_of(request, &pool)?;
+    let own_secret = secrets::own(request)?;
     let generate = request.flag("GenerateSecret")?;
     if generate && own_secret.is_some() {
         return Err(invalid("GenerateSecret and ClientSecret cannot be given together."));
     }
     let id = request.state.random.text(26).to_lowercase();
-    let secret = own_secret.or_else(|| generate.then(|| request.state.random.text(51).to_lowercase()));
+    let secret = own_secret.or_else(|| generate.then(|| secrets::drawn(request)));
     let client = Client {
         id: id.clone(),
-        secret,
+        secrets: secret
+            .into_iter()
+            .map(|value| Secret::new(&id, value, request.now))
+            .collect(),
         created: request.now,
         modified: request.now,
         settings,
@@ -106,13 +147,21 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
     Ok(answer)
 }
 
-fn existing<'a>(request: &'a Request<'_>, pool: &str) -> Answer<&'a Client> {
+pub(crate) fn existing<'a>(request: &'a Request<'_>, pool: &str) -> Answer<&'a Client> {
     let id = request.required("ClientId")?;
     request
         .pool(pool)
         .clients
         .get(id)
         .ok_or_else(|| not_found(format!("User pool client {id} does not exist.")))
+}
+
+/// The client whose settings are meant; `None` for those of the whole pool.
+pub(crate) fn optional(request: &Request<'_>, pool: &str) -> Answer<Option<String>> {
+    match request.text("ClientId")? {
+        Some(_) => Ok(Some(existing(request, pool)?.id.clone())),
+        None => Ok(None),
+    }
 }
 
 pub(crate) fn describe_one(request: &mut Request<'_>) -> Answer<Value> {
@@ -123,7 +172,7 @@ pub(crate) fn describe_one(request: &mut Request<'_>) -> Answer<Value> {
 pub(crate) fn update(request: &mut Request<'_>) -> Answer<Value> {
     let pool = request.named_pool()?;
     let mut client = existing(request, &pool)?.clone();
-    let mut settings = settings_of(request)?;
+    let mut settings = settings_of(request, &pool)?;
     if let Some(name) = client.settings.get("ClientName") {
         settings.entry("ClientName").or_insert_with(|| name.clone());
     }
@@ -139,6 +188,7 @@ pub(crate) fn delete(request: &mut Request<'_>) -> Answer<Value> {
     let id = existing(request, &pool)?.id.clone();
     let home = request.pool_mut(&pool);
     home.clients.remove(&id);
+    home.configuration.forget_client(&id);
     for sign_ins in home.sign_ins.values_mut() {
         sign_ins.retain(|one| one.client != id);
     }
@@ -150,16 +200,12 @@ pub(crate) fn list(request: &mut Request<'_>) -> Answer<Value> {
     let pool = request.named_pool()?;
     let size = request.number("MaxResults", 1, 60)?.unwrap_or(60);
     let clients = &request.pool(&pool).clients;
-    let (page, next) = page_by_name(request, clients.keys().map(String::as_str), size, "NextToken")?;
-    let shown: Vec<Value> = page
+    let (page, next) = page_by_name(request, |after| keys_after(clients, after), size, "NextToken")?;
+    let shown = page
         .iter()
         .map(|id| json!({ "ClientId": id, "UserPoolId": pool, "ClientName": clients[*id].settings.get("ClientName") }))
         .collect();
-    let mut answer = json!({ "UserPoolClients": shown });
-    if let Some(token) = next {
-        answer["NextToken"] = json!(token);
-    }
-    Ok(answer)
+    Ok(paged("UserPoolClients", shown, next))
 }
 
 pub(crate) fn hides_users(client: &Client) -> bool {
@@ -237,14 +283,19 @@ pub fn secret_hash(secret: &str, username: &str, client_id: &str) -> String {
 /// Checks the hash against any of the names that the user goes by.
 pub(crate) fn check_secret_hash(client: &Client, given: Option<&str>, usernames: &[&str]) -> Answer<()> {
     let id = &client.id;
-    match (&client.secret, given) {
-        (None, None) => Ok(()),
-        (None, Some(_)) => Err(not_authorized(format!("Unable to verify secret hash for client {id}"))),
-        (Some(_), None) => Err(not_authorized(format!(
+    let proves = |secret: &Secret, given: &str| {
+        usernames
+            .iter()
+            .any(|name| secret_hash(&secret.value, name, id) == given)
+    };
+    match (&client.secrets[..], given) {
+        ([], None) => Ok(()),
+        ([], Some(_)) => Err(not_authorized(format!("Unable to verify secret hash for client {id}"))),
+        (_, None) => Err(not_authorized(format!(
             "Client {id} is configured with secret but SECRET_HASH was not received"
         ))),
-        (Some(secret), Some(given)) if usernames.iter().any(|name| secret_hash(secret, name, id) == given) => Ok(()),
-        (Some(_), Some(_)) => Err(not_authorized(format!(
+        (secrets, Some(given)) if secrets.iter().any(|secret| proves(secret, given)) => Ok(()),
+        (_, Some(_)) => Err(not_authorized(format!(
             "SecretHash does not match for the client: {id}"
         ))),
     }

@@ -49,6 +49,19 @@ pub(crate) fn code_expired() -> ApiError {
     )
 }
 
+pub(crate) fn limit_exceeded(message: impl Into<String>) -> ApiError {
+    refuse("LimitExceededException", message)
+}
+
+pub(crate) fn not_in_tier(message: impl Into<String>) -> ApiError {
+    refuse("FeatureUnavailableInTierException", message)
+}
+
+/// AWS says no more than the name.
+pub(crate) fn unknown_operation() -> ApiError {
+    refuse("UnknownOperationException", "")
+}
+
 /// What the double does not do. It says so instead of guessing.
 pub(crate) fn unsupported(what: impl AsRef<str>) -> ApiError {
     refuse(

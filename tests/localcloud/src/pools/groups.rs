@@ -2,12 +2,14 @@
 //!
 //! Invariant: a membership never moves a user's modification date, and no membership outlives its group.
 
+use std::ops::Bound::{self, Unbounded};
+
 use serde_json::{Map, Value, json};
 
 use super::errors::{Answer, invalid, not_found, refuse};
-use super::list::page_by_name;
+use super::list::{page_by_name, paged};
 use super::request::{Request, seconds};
-use super::state::{Group, Pool, User};
+use super::state::{Group, Pool, User, keys_after};
 
 const MOST_PER_POOL: usize = 10_000;
 const MOST_PER_USER: usize = 100;
@@ -118,19 +120,9 @@ pub(crate) fn list(request: &mut Request<'_>) -> Answer<Value> {
     let pool = request.named_pool()?;
     let size = request.number("Limit", 0, 60)?.filter(|size| *size > 0).unwrap_or(60);
     let groups = &request.pool(&pool).groups;
-    let (page, next) = page_by_name(request, groups.keys().map(String::as_str), size, "NextToken")?;
-    Ok(answer(
-        page.iter().map(|name| describe(&pool, &groups[*name])).collect(),
-        next,
-    ))
-}
-
-fn answer(groups: Vec<Value>, next: Option<String>) -> Value {
-    let mut answer = json!({ "Groups": groups });
-    if let Some(token) = next {
-        answer["NextToken"] = json!(token);
-    }
-    answer
+    let (page, next) = page_by_name(request, |after| keys_after(groups, after), size, "NextToken")?;
+    let shown = page.iter().map(|name| describe(&pool, &groups[*name])).collect();
+    Ok(paged("Groups", shown, next))
 }
 
 pub(crate) fn add_user(request: &mut Request<'_>) -> Answer<Value> {
@@ -172,17 +164,13 @@ pub(crate) fn list_for_user(request: &mut Request<'_>) -> Answer<Value> {
     let (pool, sub) = request.subject()?;
     let size = request.number("Limit", 0, 60)?.filter(|size| *size > 0).unwrap_or(60);
     let home = request.pool(&pool);
-    let (page, next) = page_by_name(
-        request,
-        request.user(&pool, &sub).groups.iter().map(String::as_str),
-        size,
-        "NextToken",
-    )?;
-    Ok(answer(
-        page.iter()
-            .filter_map(|name| home.groups.get(*name))
-            .map(|group| describe(&pool, group))
-            .collect(),
+    let own = &request.user(&pool, &sub).groups;
+    let names = |after: Bound<&str>| own.range::<str, _>((after, Unbounded)).map(String::as_str);
+    let (page, next) = page_by_name(request, names, size, "NextToken")?;
+    let groups = page.iter().filter_map(|name| home.groups.get(*name));
+    Ok(paged(
+        "Groups",
+        groups.map(|group| describe(&pool, group)).collect(),
         next,
     ))
 }

@@ -1,7 +1,12 @@
 //! ListUsers, ListUsersInGroup and paging.
 //!
+//! A page costs what it holds, not what lies before it: tokens continue by key. Only ListUsers with a filter on another
+//! attribute than `sub` looks at every user.
+//!
 //! Invariant: a walk meets every user that exists throughout it exactly once, whatever is created or deleted meanwhile: a
 //! page token says after which user to go on, never at which position.
+
+use std::ops::Bound::{self, Excluded, Unbounded};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +28,19 @@ const TOKEN_MILLIS: i64 = 3_600_000;
 struct Cursor {
     key: String,
     name: String,
+}
+
+impl Cursor {
+    /// Behind the last user of a page; where the page began, when it is empty.
+    fn behind<'u>(found: &[&'u User], key: impl FnOnce(&'u User) -> Option<&'u str>, began: Self) -> Self {
+        let Some(last) = found.last().copied() else {
+            return began;
+        };
+        Self {
+            key: key(last).unwrap_or_default().to_owned(),
+            name: last.sub.clone(),
+        }
+    }
 }
 
 /// What a token belongs to: it is refused anywhere else.
@@ -61,20 +79,21 @@ fn read_token(request: &Request<'_>, member: &str) -> Answer<Option<Cursor>> {
     Ok(Some(Cursor { key, name }))
 }
 
-/// A page of names in ascending order, and the token for the next one.
-pub(crate) fn page_by_name<'n>(
+/// A page of names in ascending order, and the token for the next one. `names` are those from a name on.
+pub(crate) fn page_by_name<'n, I: Iterator<Item = &'n str>>(
     request: &Request<'_>,
-    names: impl Iterator<Item = &'n str>,
+    names: impl FnOnce(Bound<&str>) -> I,
     size: i64,
     member: &str,
 ) -> Answer<(Vec<&'n str>, Option<String>)> {
     let after = read_token(request, member)?;
     let size = usize::try_from(size).unwrap_or(60);
-    let mut rest = names
-        .skip_while(|name| after.as_ref().is_some_and(|cursor| *name <= cursor.name.as_str()))
-        .peekable();
+    let start = after
+        .as_ref()
+        .map_or(Unbounded, |cursor| Excluded(cursor.name.as_str()));
+    let mut rest = names(start);
     let page: Vec<&str> = rest.by_ref().take(size).collect();
-    let next = rest.peek().and(page.last()).map(|last| {
+    let next = rest.next().and(page.last()).map(|last| {
         write_token(
             request,
             &Cursor {
@@ -84,6 +103,15 @@ pub(crate) fn page_by_name<'n>(
         )
     });
     Ok((page, next))
+}
+
+/// The answer of a list: its entries, and the token if there is more.
+pub(crate) fn paged(member: &str, entries: Vec<Value>, next: Option<String>) -> Value {
+    let mut answer = json!({ member: entries });
+    if let Some(token) = next {
+        answer["NextToken"] = json!(token);
+    }
+    answer
 }
 
 pub(crate) fn list_users(request: &mut Request<'_>) -> Answer<Value> {
@@ -102,22 +130,16 @@ pub(crate) fn list_users(request: &mut Request<'_>) -> Answer<Value> {
     let at = request.now - request.call.stale_by_millis.max(0);
     let after = read_token(request, "PaginationToken")?.unwrap_or_default();
     let (found, more) = match &filter {
-        None => walk(pool, at, &after, size, |_| true),
+        None => page(
+            pool.subs_after(&after.name).filter_map(|sub| pool.user_at(sub, at)),
+            size,
+        ),
         Some(filter) if filter.attribute == "sub" => find_by_sub(pool, at, &after, size, filter),
         Some(filter) => sorted(pool, at, &after, size, filter),
     };
-    let next = more.then(|| found.last()).flatten().map(|last| {
-        let key = filter
-            .as_ref()
-            .filter(|filter| filter.attribute != "sub")
-            .and_then(|filter| filter.key(last));
-        write_token(
-            request,
-            &Cursor {
-                key: key.unwrap_or_default().to_owned(),
-                name: last.sub.clone(),
-            },
-        )
+    let next = more.then(|| {
+        let key = |last| filter.as_ref().filter(|filter| filter.attribute != "sub")?.key(last);
+        write_token(request, &Cursor::behind(&found, key, after))
     });
     let mut answer =
         json!({ "Users": found.iter().map(|user| users::user_type(user, only.as_deref())).collect::<Vec<_>>() });
@@ -136,32 +158,32 @@ pub(crate) fn list_users_in_group(request: &mut Request<'_>) -> Answer<Value> {
     let at = request.now - request.call.stale_by_millis.max(0);
     let after = read_token(request, "NextToken")?.unwrap_or_default();
     let (found, more) = if at == request.now {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let members = group.members.range::<String, _>((Excluded(&after.name), Unbounded));
+        let members = group
+            .members
+            .range::<str, _>((Excluded(after.name.as_str()), Unbounded));
         page(members.filter_map(|sub| pool.user(sub)), size)
     } else {
-        walk(pool, at, &after, size, |user| user.groups.contains(name))
+        let members = pool.members_after(group, &after.name);
+        let then = members.filter_map(|sub| pool.user_at(sub, at));
+        page(then.filter(|user| user.groups.contains(name)), size)
     };
-    let mut answer = json!({ "Users": found.iter().map(|user| users::user_type(user, None)).collect::<Vec<_>>() });
-    if let Some(last) = found.last().filter(|_| more) {
-        answer["NextToken"] = json!(write_token(
-            request,
-            &Cursor {
-                key: String::new(),
-                name: last.sub.clone()
-            }
-        ));
-    }
-    Ok(answer)
+    let next = more.then(|| write_token(request, &Cursor::behind(&found, |_| None, after)));
+    let shown = found.iter().map(|user| users::user_type(user, None)).collect();
+    Ok(paged("Users", shown, next))
 }
 
-/// 0 means the default, a full page.
-fn page_size(request: &Request<'_>) -> Answer<usize> {
+/// How many users a page may hold. A `Limit` of 0 means the default, a full page.
+fn page_size(request: &mut Request<'_>) -> Answer<usize> {
     let size = request
         .number("Limit", 0, PAGE)?
         .filter(|size| *size > 0)
         .unwrap_or(PAGE);
-    Ok(usize::try_from(size).unwrap_or(60))
+    let size = usize::try_from(size).unwrap_or(60);
+    let percent = u64::from(request.state.short_pages);
+    if percent > 0 && request.state.random.next() % 100 < percent {
+        return Ok(usize::try_from(request.state.random.next()).unwrap_or(0) % size);
+    }
+    Ok(size)
 }
 
 /// The first `size`, and whether there are more.
@@ -170,31 +192,11 @@ fn page<'p>(mut users: impl Iterator<Item = &'p User>, size: usize) -> (Vec<&'p 
     (found, users.next().is_some())
 }
 
-/// In the order of `sub`, as the pool was at `at`.
-fn walk<'p>(
-    pool: &'p Pool,
-    at: i64,
-    after: &Cursor,
-    size: usize,
-    wanted: impl Fn(&User) -> bool,
-) -> (Vec<&'p User>, bool) {
-    page(
-        pool.subs_after(&after.name)
-            .filter_map(|sub| pool.user_at(sub, at))
-            .filter(|user| wanted(user)),
-        size,
-    )
-}
-
 /// `sub = ` and `sub ^= ` need no scan: `sub` is the order of the pool.
 fn find_by_sub<'p>(pool: &'p Pool, at: i64, after: &Cursor, size: usize, filter: &Filter) -> (Vec<&'p User>, bool) {
     if !filter.prefix {
-        let found: Vec<&User> = pool
-            .user_at(&filter.value, at)
-            .into_iter()
-            .filter(|user| user.sub > after.name)
-            .collect();
-        return (found, false);
+        let found = pool.user_at(&filter.value, at).into_iter();
+        return page(found.filter(|user| user.sub > after.name), size);
     }
     // What comes right before the prefix: with the first walk nothing was read yet.
     let prefix = filter.value.as_str();

@@ -2,27 +2,42 @@
 //!
 //! Invariant: no I/O, no clock, no randomness but from the seed: the same calls at the same times give the same bytes.
 
+mod branding;
 mod clients;
+mod configuration;
+mod configuration_table;
 mod delivery;
+mod domains;
 mod errors;
 mod factors;
 mod federation;
 mod filter;
 mod groups;
+mod hosted_ui;
+mod limits;
 mod list;
+mod mfa_settings;
 mod operations;
 mod operations_table;
 mod passwords;
 mod pools_settings;
 mod profile;
+mod protection;
+mod providers;
 mod quota;
 mod random;
+mod replicas;
 mod request;
+mod resource_servers;
 mod schema;
+mod secrets;
+mod sessions;
 mod sign_in;
 mod sign_up;
 mod signer;
 mod state;
+mod tags;
+mod terms;
 mod tokens;
 mod totp;
 mod trail;
@@ -66,8 +81,21 @@ impl Cloud {
                 pool_of_client: BTreeMap::new(),
                 active: BTreeSet::new(),
                 month: (0, 0),
+                rates: BTreeMap::new(),
+                short_pages: 0,
             },
         }
+    }
+
+    /// The request rates that are in force instead of AWS's defaults, as `GetProvisionedLimit` tells them.
+    pub fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
+        self.state.rates.clone_from(overrides);
+    }
+
+    /// Lets `percent` of the pages of `ListUsers` and `ListUsersInGroup` hold fewer users than asked for, or none, and lead
+    /// on all the same. How many is drawn from the seed.
+    pub fn shorten_pages(&mut self, percent: u32) {
+        self.state.short_pages = percent;
     }
 
     /// Carries out one call. Operations and members that are not supported answer `LocalcloudUnsupported` and leave no
@@ -75,7 +103,7 @@ impl Cloud {
     pub fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
         self.turn_month(now_millis);
         let Some(operation) = operations::find(&call.operation) else {
-            return refused(errors::unsupported(format!("the operation {}", call.operation)));
+            return refused(operations::not_found(&call.operation));
         };
         if let Err(error) = operations::check_members(operation, &call.input) {
             return refused(error);

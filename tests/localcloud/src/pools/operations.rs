@@ -1,14 +1,16 @@
-//! What the double knows of an operation: who may call it, what it takes, what is missing. The table itself is in
-//! [`super::operations_table`].
+//! What the double knows of an operation: who may call it, what it takes, what is missing. The tables themselves are in
+//! [`super::operations_table`] and [`super::configuration_table`].
 //!
-//! Invariant: an operation or member that is not in this table is answered with `LocalcloudUnsupported`.
+//! Invariant: an operation of AWS or a member that is not in these tables is answered with `LocalcloudUnsupported`.
 
 use std::fmt::Write;
 
 use serde_json::Value;
 
-use super::errors::{Answer, unsupported};
-pub(crate) use super::operations_table::OPERATIONS;
+use super::ApiError;
+use super::configuration_table::CONFIGURATION;
+use super::errors::{Answer, unknown_operation, unsupported};
+use super::operations_table::OPERATIONS;
 use super::request::Request;
 
 /// How a caller proves who it is.
@@ -24,7 +26,7 @@ pub(crate) enum Auth {
 
 pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    pub(crate) handler: fn(&mut Request<'_>) -> Answer<Value>,
+    pub(crate) handler: Handler,
     pub(crate) auth: Auth,
     pub(crate) mutates: bool,
     /// Members that are carried out or stored.
@@ -46,7 +48,7 @@ const INERT: &[&str] = &[
     "ContextData",
 ];
 
-type Handler = fn(&mut Request<'_>) -> Answer<Value>;
+pub(crate) type Handler = fn(&mut Request<'_>) -> Answer<Value>;
 
 pub(crate) const fn entry(
     name: &'static str,
@@ -92,19 +94,91 @@ pub(crate) const fn hosted(
     }
 }
 
-/// Operations that were left out on purpose, for the documentation.
-const NOT_SUPPORTED: &[&str] = &[
-    "CreateIdentityProvider, DescribeIdentityProvider, UpdateIdentityProvider, DeleteIdentityProvider, ListIdentityProviders",
-    "CreateResourceServer, DescribeResourceServer, UpdateResourceServer, DeleteResourceServer, ListResourceServers",
-    "CreateUserPoolDomain, DescribeUserPoolDomain, UpdateUserPoolDomain, DeleteUserPoolDomain",
-    "GetCSVHeader, CreateUserImportJob, StartUserImportJob, StopUserImportJob, DescribeUserImportJob, ListUserImportJobs",
-    "AdminListDevices and the other device operations, AdminListUserAuthEvents, AdminGetUserAuthFactors",
-    "passkeys, USER_SRP_AUTH, CUSTOM_AUTH, USER_AUTH, EMAIL_OTP and MFA_SETUP challenges, GetTokensFromRefreshToken",
-    "risk, user interface, log delivery and tagging settings, multi-Region replicas",
+/// The other operations of AWS's model, by what they are about.
+const NOT_SUPPORTED: &[(&[&str], &str)] = &[
+    (
+        &[
+            "GetCSVHeader",
+            "CreateUserImportJob",
+            "StartUserImportJob",
+            "StopUserImportJob",
+            "DescribeUserImportJob",
+            "ListUserImportJobs",
+        ],
+        "import jobs",
+    ),
+    (
+        &[
+            "AdminForgetDevice",
+            "AdminGetDevice",
+            "AdminListDevices",
+            "AdminUpdateDeviceStatus",
+            "ConfirmDevice",
+            "ForgetDevice",
+            "GetDevice",
+            "ListDevices",
+            "UpdateDeviceStatus",
+        ],
+        "remembered devices",
+    ),
+    (
+        &[
+            "AdminListUserSessions",
+            "AdminRevokeUserSession",
+            "ListUserSessions",
+            "RevokeUserSession",
+        ],
+        "sessions of a user",
+    ),
+    (
+        &[
+            "AdminDeleteSoftwareToken",
+            "AdminGetUserAuthFactors",
+            "AdminSetUserSettings",
+            "CompleteWebAuthnRegistration",
+            "DeleteWebAuthnCredential",
+            "GetUserAuthFactors",
+            "ListWebAuthnCredentials",
+            "SetUserSettings",
+            "StartWebAuthnRegistration",
+        ],
+        "passkeys and other factors",
+    ),
+    (
+        &[
+            "AdminListUserAuthEvents",
+            "AdminUpdateAuthEventFeedback",
+            "UpdateAuthEventFeedback",
+        ],
+        "events of threat protection",
+    ),
+    (
+        &["GetClientToken", "GetDerivedToken", "GetTokensFromRefreshToken"],
+        "other ways to tokens, as USER_SRP_AUTH, CUSTOM_AUTH, USER_AUTH, EMAIL_OTP and MFA_SETUP",
+    ),
+    (&["GetSigningCertificate"], "SAML signing"),
+    (
+        &["UpdateProvisionedLimit"],
+        "purchased rates; the configuration's quotas set them",
+    ),
 ];
 
+/// Every operation that the double carries out.
+pub(crate) fn all() -> impl Iterator<Item = &'static Operation> {
+    OPERATIONS.iter().chain(CONFIGURATION)
+}
+
 pub(crate) fn find(name: &str) -> Option<&'static Operation> {
-    OPERATIONS.iter().find(|operation| operation.name == name)
+    all().find(|operation| operation.name == name)
+}
+
+/// Why an operation was not found: AWS has it and the double does not, or there is none.
+pub(crate) fn not_found(name: &str) -> ApiError {
+    if NOT_SUPPORTED.iter().any(|(names, _)| names.contains(&name)) {
+        unsupported(format!("the operation {name}"))
+    } else {
+        unknown_operation()
+    }
 }
 
 /// Refuses members that the double would have to ignore.
@@ -126,7 +200,7 @@ pub(crate) fn check_members(operation: &Operation, input: &Value) -> Answer<()> 
 /// What the double supports, as a Markdown table for the documentation.
 pub fn support_table() -> String {
     let mut table = String::from("| Operation | Called with | Writes | Supported | Note |\n|---|---|---|---|---|\n");
-    for operation in OPERATIONS {
+    for operation in all() {
         let auth = match operation.auth {
             Auth::Signed => "signature",
             Auth::Client => "app client",
@@ -141,8 +215,12 @@ pub fn support_table() -> String {
             operation.name, operation.note
         );
     }
-    for names in NOT_SUPPORTED {
-        let _ = writeln!(table, "| {names} | | | no | answered with `LocalcloudUnsupported` |");
+    for (names, note) in NOT_SUPPORTED {
+        let names = names.join(", ");
+        let _ = writeln!(
+            table,
+            "| {names} | | | no | {note}: answered with `LocalcloudUnsupported` |"
+        );
     }
     table
 }

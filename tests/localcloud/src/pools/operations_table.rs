@@ -1,11 +1,13 @@
-//! The table of operations: it drives dispatch and is the documentation of what the double supports.
+//! The table of operations on pools, clients, groups and users: it drives dispatch and is the documentation of what the double
+//! supports. What else a pool is configured with is in [`super::configuration_table`].
 //!
-//! Invariant: every operation stands here once, with a note on whatever it lacks.
+//! Invariant: every operation stands in one of the two once, with a note on whatever it lacks.
 
 use super::operations::Auth::{Client, Signed, Token};
 use super::operations::{Operation, entry, hosted, with_settings};
 use super::{
-    clients, factors, federation, groups, list, passwords, pools_settings, profile, sign_in, sign_up, tokens, users,
+    clients, factors, federation, groups, list, mfa_settings, passwords, pools_settings, profile, sign_in, sign_up,
+    tokens, users,
 };
 
 const USER: &[&str] = &["UserPoolId", "Username"];
@@ -21,14 +23,7 @@ const NEW_POOL: &[&str] = &[
     "UsernameConfiguration",
     "Schema",
 ];
-const MFA_PREFERENCE: &[&str] = &[
-    "UserPoolId",
-    "Username",
-    "AccessToken",
-    "SMSMfaSettings",
-    "EmailMfaSettings",
-    "SoftwareTokenMfaSettings",
-];
+const MFA_PREFERENCE: &[&str] = &["SMSMfaSettings", "EmailMfaSettings", "SoftwareTokenMfaSettings"];
 const SIGN_UP: &[&str] = &["ClientId", "SecretHash", "Username", "Password", "UserAttributes"];
 const CONFIRM: &[&str] = &[
     "ClientId",
@@ -48,7 +43,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             Signed,
             true,
             NEW_POOL,
-            "triggers other than PostConfirmation, PostAuthentication and CustomMessage are refused; DeviceConfiguration and UserPoolAddOns are stored only",
+            "triggers other than PostConfirmation, PostAuthentication and CustomMessage are refused; DeviceConfiguration, UserPoolAddOns, KeyConfiguration, IssuerConfiguration, DcrConfiguration and AcrConfiguration are stored only",
         ),
     ),
     entry(
@@ -76,7 +71,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         Signed,
         true,
         &["UserPoolId"],
-        "domains are not known",
+        "not with a replica",
     ),
     entry(
         "ListUserPools",
@@ -96,7 +91,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     ),
     entry(
         "GetUserPoolMfaConfig",
-        pools_settings::get_mfa,
+        mfa_settings::get,
         Signed,
         false,
         &["UserPoolId"],
@@ -104,7 +99,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
     ),
     entry(
         "SetUserPoolMfaConfig",
-        pools_settings::set_mfa,
+        mfa_settings::set,
         Signed,
         true,
         &[
@@ -113,8 +108,9 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             "SmsMfaConfiguration",
             "SoftwareTokenMfaConfiguration",
             "EmailMfaConfiguration",
+            "WebAuthnConfiguration",
         ],
-        "no WebAuthnConfiguration",
+        "WebAuthnConfiguration is stored only",
     ),
     with_settings(
         clients::SETTINGS,
@@ -124,7 +120,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             Signed,
             true,
             NEW_CLIENT,
-            "no RefreshTokenRotation, no AnalyticsConfiguration; OAuth settings are stored only",
+            "RefreshTokenRotation, AnalyticsConfiguration and OAuth settings are stored only",
         ),
     ),
     entry(
@@ -153,7 +149,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         Signed,
         false,
         &["UserPoolId", "MaxResults", "NextToken"],
-        "",
+        "no ClientType",
     ),
     entry("CreateGroup", groups::create, Signed, true, GROUP, ""),
     entry("GetGroup", groups::get, Signed, false, &["UserPoolId", "GroupName"], ""),
@@ -211,7 +207,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         Signed,
         false,
         &["UserPoolId", "AttributesToGet", "Limit", "PaginationToken", "Filter"],
-        "pages are always full; in the order of sub; staleness up to 120 s on request",
+        "in the order of sub; staleness up to 120 s, short and empty pages on request",
     ),
     entry(
         "ListUsersInGroup",
@@ -267,13 +263,16 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         "no password history",
     ),
     entry("AdminResetUserPassword", passwords::admin_reset, Signed, true, USER, ""),
-    entry(
-        "AdminSetUserMFAPreference",
-        factors::admin_set_preference,
-        Signed,
-        true,
+    with_settings(
         MFA_PREFERENCE,
-        "no WebAuthn",
+        entry(
+            "AdminSetUserMFAPreference",
+            factors::admin_set_preference,
+            Signed,
+            true,
+            USER,
+            "no WebAuthn",
+        ),
     ),
     entry("AdminUserGlobalSignOut", users::sign_out, Signed, true, USER, ""),
     entry(
@@ -412,13 +411,16 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         &["AccessToken", "PreviousPassword", "ProposedPassword"],
         "no password history",
     ),
-    entry(
-        "SetUserMFAPreference",
-        factors::set_own_preference,
-        Token,
-        true,
+    with_settings(
         MFA_PREFERENCE,
-        "no WebAuthn",
+        entry(
+            "SetUserMFAPreference",
+            factors::set_own_preference,
+            Token,
+            true,
+            TOKEN,
+            "no WebAuthn",
+        ),
     ),
     entry(
         "AssociateSoftwareToken",

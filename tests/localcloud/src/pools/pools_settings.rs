@@ -2,10 +2,12 @@
 //!
 //! Invariant: an update sets every setting that it leaves out back to its default, and never touches the immutable ones.
 
+use std::ops::Bound::{self, Unbounded};
+
 use serde_json::{Map, Value, json};
 
 use super::errors::{Answer, invalid, unsupported};
-use super::list::page_by_name;
+use super::list::{page_by_name, paged};
 use super::request::{Request, seconds};
 use super::schema;
 use super::state::{Naming, Pool};
@@ -32,6 +34,10 @@ pub(crate) const SETTINGS: &[&str] = &[
     "UserPoolAddOns",
     "AccountRecoverySetting",
     "UserPoolTier",
+    "KeyConfiguration",
+    "IssuerConfiguration",
+    "DcrConfiguration",
+    "AcrConfiguration",
 ];
 
 fn defaults() -> Map<String, Value> {
@@ -66,9 +72,7 @@ fn fill(settings: &mut Map<String, Value>, member: &str, defaults: Value) {
 
 fn settings_of(request: &Request<'_>, has_totp: bool) -> Answer<Map<String, Value>> {
     let mut settings = defaults();
-    for member in SETTINGS {
-        settings.extend(request.value(member).map(|value| ((*member).to_owned(), value.clone())));
-    }
+    settings.extend(request.given(SETTINGS));
     check(&settings, has_totp)?;
     let policy = settings
         .get("Policies")
@@ -166,16 +170,15 @@ fn check(settings: &Map<String, Value>, has_totp: bool) -> Answer<()> {
     Ok(())
 }
 
+/// The ARN of a pool, or of its replica, in a Region.
+pub(crate) fn arn(region: &str, account: &str, id: &str) -> String {
+    format!("arn:aws:cognito-idp:{region}:{account}:userpool/{id}")
+}
+
 fn describe(pool: &Pool, account: &str) -> Value {
     let mut shown = pool.settings.clone();
     shown.insert("Id".into(), json!(pool.id));
-    shown.insert(
-        "Arn".into(),
-        json!(format!(
-            "arn:aws:cognito-idp:{}:{account}:userpool/{}",
-            pool.region, pool.id
-        )),
-    );
+    shown.insert("Arn".into(), json!(arn(&pool.region, account, &pool.id)));
     shown.insert("CreationDate".into(), seconds(pool.created));
     shown.insert("LastModifiedDate".into(), seconds(pool.modified));
     shown.insert(
@@ -191,6 +194,14 @@ fn describe(pool: &Pool, account: &str) -> Value {
     }
     if !pool.case_sensitive {
         shown.insert("UsernameConfiguration".into(), json!({ "CaseSensitive": false }));
+    }
+    for (name, domain) in &pool.configuration.domains {
+        let member = if domain.custom.is_some() {
+            "CustomDomain"
+        } else {
+            "Domain"
+        };
+        shown.insert(member.into(), json!(name));
     }
     Value::Object(shown)
 }
@@ -229,7 +240,8 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
         .clone()
         .ok_or_else(|| invalid("CreateUserPool needs a signature with a Region"))?;
     let id = format!("{region}_{}", request.state.random.text(9));
-    let pool = Pool::new(id.clone(), region.clone(), request.now, naming, settings, attributes);
+    let mut pool = Pool::new(id.clone(), region.clone(), request.now, naming, settings, attributes);
+    pool.sms_mfa = asks_for_sms(&pool);
     let answer = json!({ "UserPool": describe(&pool, &request.state.account) });
     request.state.pools.insert(id.clone(), pool);
     request.effects.pool = Some((region, id));
@@ -251,8 +263,15 @@ pub(crate) fn update(request: &mut Request<'_>) -> Answer<Value> {
     let name = name.or_else(|| pool.settings.get("Name").cloned()).unwrap_or_default();
     settings.insert("Name".into(), name);
     pool.settings = settings;
+    let has_sms = pool.settings.contains_key("SmsConfiguration");
+    pool.sms_mfa = has_sms && (pool.sms_mfa || (!has_totp && asks_for_sms(pool)));
     pool.modified = now;
     Ok(json!({}))
+}
+
+/// MFA that is demanded without any other factor means text messages.
+fn asks_for_sms(pool: &Pool) -> bool {
+    pool.settings.get("MfaConfiguration") != Some(&json!("OFF")) && pool.settings.contains_key("SmsConfiguration")
 }
 
 fn has_totp(pool: &Pool) -> bool {
@@ -269,6 +288,15 @@ pub(crate) fn delete(request: &mut Request<'_>) -> Answer<Value> {
             "The user pool cannot be deleted because deletion protection is activated. Deletion protection must be inactivated first.",
         ));
     }
+    let configuration = &request.pool(&id).configuration;
+    if !configuration.domains.is_empty() {
+        return Err(invalid(
+            "User pool cannot be deleted. It has a domain configured that should be deleted first.",
+        ));
+    }
+    if !configuration.replicas.is_empty() {
+        return Err(unsupported("DeleteUserPool of a pool that has a replica"));
+    }
     request.state.pools.remove(&id);
     request.state.pool_of_client.retain(|_, pool| *pool != id);
     request.state.active.retain(|(pool, _)| *pool != id);
@@ -278,9 +306,12 @@ pub(crate) fn delete(request: &mut Request<'_>) -> Answer<Value> {
 pub(crate) fn list(request: &mut Request<'_>) -> Answer<Value> {
     let size = request.number("MaxResults", 1, 60)?.ok_or_else(|| invalid("1 validation error detected: Value null at 'maxResults' failed to satisfy constraint: Member must not be null"))?;
     let here = |pool: &&Pool| request.call.region.as_ref().is_none_or(|region| *region == pool.region);
-    let pools = request.state.pools.values().filter(here).map(|pool| pool.id.as_str());
+    let pools = |after: Bound<&str>| {
+        let all = request.state.pools.range::<str, _>((after, Unbounded));
+        all.map(|(_, pool)| pool).filter(here).map(|pool| pool.id.as_str())
+    };
     let (page, next) = page_by_name(request, pools, size, "NextToken")?;
-    let shown: Vec<Value> = page
+    let shown = page
         .iter()
         .map(|id| {
             let pool = request.pool(id);
@@ -293,11 +324,7 @@ pub(crate) fn list(request: &mut Request<'_>) -> Answer<Value> {
             })
         })
         .collect();
-    let mut answer = json!({ "UserPools": shown });
-    if let Some(token) = next {
-        answer["NextToken"] = json!(token);
-    }
-    Ok(answer)
+    Ok(paged("UserPools", shown, next))
 }
 
 pub(crate) fn add_custom_attributes(request: &mut Request<'_>) -> Answer<Value> {
@@ -312,56 +339,4 @@ pub(crate) fn add_custom_attributes(request: &mut Request<'_>) -> Answer<Value> 
     pool.schema = attributes;
     pool.modified = now;
     Ok(json!({}))
-}
-
-pub(crate) fn get_mfa(request: &mut Request<'_>) -> Answer<Value> {
-    let id = request.named_pool()?;
-    Ok(mfa_of(request.pool(&id)))
-}
-
-fn mfa_of(pool: &Pool) -> Value {
-    let mut shown = pool.mfa.clone();
-    shown.insert(
-        "MfaConfiguration".into(),
-        pool.settings.get("MfaConfiguration").cloned().unwrap_or_default(),
-    );
-    Value::Object(shown)
-}
-
-pub(crate) fn set_mfa(request: &mut Request<'_>) -> Answer<Value> {
-    let id = request.named_pool()?;
-    let wanted = request.text("MfaConfiguration")?.unwrap_or("OFF");
-    if !["OFF", "ON", "OPTIONAL"].contains(&wanted) {
-        return Err(invalid("MfaConfiguration must be one of OFF, ON, OPTIONAL"));
-    }
-    let mut mfa = Map::new();
-    for member in [
-        "SmsMfaConfiguration",
-        "SoftwareTokenMfaConfiguration",
-        "EmailMfaConfiguration",
-    ] {
-        mfa.extend(request.value(member).map(|value| (member.to_owned(), value.clone())));
-    }
-    let enabled = |member: &str| mfa.get(member).and_then(|value| value.get("Enabled")) == Some(&json!(true));
-    if wanted != "OFF"
-        && !enabled("SoftwareTokenMfaConfiguration")
-        && !mfa.contains_key("SmsMfaConfiguration")
-        && !mfa.contains_key("EmailMfaConfiguration")
-    {
-        return Err(invalid(
-            "Invalid MFA configuration given, can't turn on MFA without configuring an MFA type.",
-        ));
-    }
-    let sms = mfa
-        .get("SmsMfaConfiguration")
-        .and_then(|value| value.get("SmsConfiguration"))
-        .cloned();
-    let now = request.now;
-    let pool = request.pool_mut(&id);
-    pool.settings.insert("MfaConfiguration".into(), json!(wanted));
-    pool.settings
-        .extend(sms.map(|sms| ("SmsConfiguration".to_owned(), sms)));
-    pool.mfa = mfa;
-    pool.modified = now;
-    Ok(mfa_of(pool))
 }

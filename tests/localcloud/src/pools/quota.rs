@@ -22,14 +22,29 @@ pub const DEFAULT_RATES: &[(&str, u32)] = &[
     ("UserPoolResourceUpdate", 15),
     ("UserPoolClientRead", 15),
     ("UserPoolClientUpdate", 15),
+    ("LimitManagement", 1),
+];
+
+/// The categories whose rate can be raised.
+pub(crate) const ADJUSTABLE: &[&str] = &[
+    "UserAuthentication",
+    "UserCreation",
+    "UserFederation",
+    "UserRead",
+    "UserToken",
+    "UserResourceRead",
 ];
 
 /// The category an operation counts in; `None` for operations that AWS does not have (those of the double itself).
+///
+/// AWS's table leaves out terms documents, log delivery, sessions, replicas and client secrets: they stand with their kin.
 pub fn quota_category(operation: &str) -> Option<&'static str> {
     Some(match operation {
-        "InitiateAuth" | "AdminInitiateAuth" | "RespondToAuthChallenge" | "AdminRespondToAuthChallenge" => {
-            "UserAuthentication"
-        }
+        "InitiateAuth"
+        | "AdminInitiateAuth"
+        | "RespondToAuthChallenge"
+        | "AdminRespondToAuthChallenge"
+        | "GetTokensFromRefreshToken" => "UserAuthentication",
         "SignUp" | "ConfirmSignUp" | "AdminCreateUser" | "AdminConfirmSignUp" => "UserCreation",
         "ChangePassword"
         | "ForgotPassword"
@@ -52,7 +67,7 @@ pub fn quota_category(operation: &str) -> Option<&'static str> {
         | "DeleteUserAttributes"
         | "VerifyUserAttribute"
         | "DeleteUser" => "UserUpdate",
-        "RevokeToken" | "GetTokensFromRefreshToken" => "UserToken",
+        "RevokeToken" => "UserToken",
         "AdminListGroupsForUser"
         | "AdminListDevices"
         | "AdminListUserAuthEvents"
@@ -75,6 +90,18 @@ pub fn quota_category(operation: &str) -> Option<&'static str> {
         | "DescribeResourceServer"
         | "ListResourceServers"
         | "DescribeUserPoolDomain"
+        | "DescribeRiskConfiguration"
+        | "DescribeManagedLoginBranding"
+        | "DescribeManagedLoginBrandingByClient"
+        | "DescribeTerms"
+        | "DescribeTermsByClient"
+        | "ListTerms"
+        | "GetIdentityProviderByIdentifier"
+        | "GetLogDeliveryConfiguration"
+        | "GetSigningCertificate"
+        | "GetUICustomization"
+        | "GetUserPoolSessionConfiguration"
+        | "ListUserPoolReplicas"
         | "ListTagsForResource" => "UserPoolResourceRead",
         "CreateGroup"
         | "UpdateGroup"
@@ -92,9 +119,33 @@ pub fn quota_category(operation: &str) -> Option<&'static str> {
         | "DeleteResourceServer"
         | "CreateUserPoolDomain"
         | "UpdateUserPoolDomain"
-        | "DeleteUserPoolDomain" => "UserPoolResourceUpdate",
-        "DescribeUserPoolClient" | "ListUserPoolClients" => "UserPoolClientRead",
-        "CreateUserPoolClient" | "UpdateUserPoolClient" | "DeleteUserPoolClient" => "UserPoolClientUpdate",
+        | "DeleteUserPoolDomain"
+        | "SetRiskConfiguration"
+        | "SetUICustomization"
+        | "SetLogDeliveryConfiguration"
+        | "SetUserPoolSessionConfiguration"
+        | "CreateManagedLoginBranding"
+        | "UpdateManagedLoginBranding"
+        | "DeleteManagedLoginBranding"
+        | "CreateTerms"
+        | "UpdateTerms"
+        | "DeleteTerms"
+        | "CreateUserPoolReplica"
+        | "UpdateUserPoolReplica"
+        | "DeleteUserPoolReplica"
+        | "TagResource"
+        | "UntagResource" => "UserPoolResourceUpdate",
+        "DescribeUserPoolClient"
+        | "ListUserPoolClients"
+        | "ListUserPoolClientSecrets"
+        | "GetUserPoolClientSessionConfiguration" => "UserPoolClientRead",
+        "CreateUserPoolClient"
+        | "UpdateUserPoolClient"
+        | "DeleteUserPoolClient"
+        | "AddUserPoolClientSecret"
+        | "DeleteUserPoolClientSecret"
+        | "SetUserPoolClientSessionConfiguration" => "UserPoolClientUpdate",
+        "GetProvisionedLimit" | "UpdateProvisionedLimit" => "LimitManagement",
         _ => return None,
     })
 }
@@ -199,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_category_in_use_has_a_default_rate() {
-        for operation in crate::pools::operations::OPERATIONS {
+        for operation in crate::pools::operations::all() {
             if let Some(category) = quota_category(operation.name) {
                 assert!(DEFAULT_RATES.iter().any(|(known, _)| *known == category), "{category}");
             } else {

@@ -35,6 +35,19 @@ impl Random {
         )
     }
 
+    /// A UUID of version 4, where AWS promises one.
+    pub(crate) fn uuid4(&mut self) -> String {
+        let (high, low) = (self.next(), self.next());
+        format!(
+            "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+            high >> 32,
+            (high >> 16) & 0xffff,
+            high & 0xfff,
+            (low >> 48) & 0xfff,
+            low & 0xffff_ffff_ffff
+        )
+    }
+
     /// A six-digit code.
     pub(crate) fn code(&mut self) -> String {
         format!("{:06}", self.next() % 1_000_000)

@@ -59,6 +59,45 @@ impl<'a> Request<'a> {
         Ok(text)
     }
 
+    /// As [`Request::required`], of at most `most` characters.
+    pub(crate) fn required_up_to(&self, member: &str, most: usize) -> Answer<&'a str> {
+        let text = self.required(member)?;
+        if text.chars().count() > most {
+            let name = lower_first(member);
+            return Err(invalid(format!(
+                "1 validation error detected: Value at '{name}' failed to satisfy constraint: Member must have length less than or equal to {most}"
+            )));
+        }
+        Ok(text)
+    }
+
+    /// One of the documented values.
+    pub(crate) fn one_of(&self, member: &str, allowed: &[&str]) -> Answer<Option<&'a str>> {
+        let Some(text) = self.text(member)? else {
+            return Ok(None);
+        };
+        if !allowed.contains(&text) {
+            let (name, allowed) = (lower_first(member), allowed.join(", "));
+            return Err(invalid(format!(
+                "1 validation error detected: Value '{text}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{allowed}]"
+            )));
+        }
+        Ok(Some(text))
+    }
+
+    /// As [`Request::one_of`], and not left out.
+    pub(crate) fn required_of(&self, member: &str, allowed: &[&str]) -> Answer<&'a str> {
+        self.one_of(member, allowed)?.ok_or_else(|| missing(member))
+    }
+
+    /// Those of `members` that the call gives, as they are.
+    pub(crate) fn given(&self, members: &[&str]) -> Map<String, Value> {
+        members
+            .iter()
+            .filter_map(|member| Some(((*member).to_owned(), self.value(member)?.clone())))
+            .collect()
+    }
+
     pub(crate) fn flag(&self, member: &str) -> Answer<bool> {
         Ok(self
             .value(member)
@@ -93,11 +132,16 @@ impl<'a> Request<'a> {
             .transpose()
     }
 
+    pub(crate) fn list(&self, member: &str) -> Answer<Option<&'a Vec<Value>>> {
+        self.value(member)
+            .map(|value| value.as_array().ok_or_else(|| wrong_type(member)))
+            .transpose()
+    }
+
     pub(crate) fn strings(&self, member: &str) -> Answer<Option<Vec<&'a str>>> {
-        let Some(value) = self.value(member) else {
+        let Some(list) = self.list(member)? else {
             return Ok(None);
         };
-        let list = value.as_array().ok_or_else(|| wrong_type(member))?;
         list.iter()
             .map(|entry| entry.as_str().ok_or_else(|| wrong_type(member)))
             .collect::<Answer<Vec<_>>>()
@@ -106,10 +150,9 @@ impl<'a> Request<'a> {
 
     /// `[{Name, Value}]`, the form of attributes in the API; a value left out is empty.
     pub(crate) fn attributes(&self, member: &str) -> Answer<Vec<(&'a str, &'a str)>> {
-        let Some(value) = self.value(member) else {
+        let Some(list) = self.list(member)? else {
             return Ok(Vec::new());
         };
-        let list = value.as_array().ok_or_else(|| wrong_type(member))?;
         list.iter()
             .map(|entry| {
                 let name = entry
@@ -256,7 +299,7 @@ impl<'a> Request<'a> {
     }
 }
 
-fn missing(member: &str) -> super::ApiError {
+pub(crate) fn missing(member: &str) -> super::ApiError {
     let name = lower_first(member);
     invalid(format!(
         "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null"

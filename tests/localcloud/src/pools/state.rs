@@ -4,9 +4,11 @@
 //! keep history, aliases and memberships in step.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{self, Excluded, Unbounded};
 
 use serde_json::{Map, Value};
 
+use super::configuration::Configuration;
 use super::random::Random;
 use super::schema::Attribute;
 use super::signer::TokenSigner;
@@ -25,6 +27,10 @@ pub(crate) struct State {
     /// `(pool, sub)` of the users active in `month`.
     pub(crate) active: BTreeSet<(String, String)>,
     pub(crate) month: (i16, i8),
+    /// Requests per second by category, where they are not AWS's defaults.
+    pub(crate) rates: BTreeMap<String, u32>,
+    /// How many in a hundred pages of users are short.
+    pub(crate) short_pages: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,9 +118,17 @@ pub(crate) struct Group {
 }
 
 #[derive(Clone, Debug)]
+pub(crate) struct Secret {
+    pub(crate) id: String,
+    pub(crate) value: String,
+    pub(crate) created: i64,
+}
+
+#[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) id: String,
-    pub(crate) secret: Option<String>,
+    /// The oldest first; empty for a public client.
+    pub(crate) secrets: Vec<Secret>,
     pub(crate) created: i64,
     pub(crate) modified: i64,
     /// Members of `UserPoolClientType` besides those above.
@@ -169,11 +183,14 @@ pub(crate) struct Pool {
     pub(crate) case_sensitive: bool,
     /// Members of `UserPoolType` that an update can change.
     pub(crate) settings: Map<String, Value>,
-    /// What SetUserPoolMfaConfig sets besides `MfaConfiguration` and `SmsConfiguration`.
+    /// What SetUserPoolMfaConfig sets besides the settings that UpdateUserPool knows as well.
     pub(crate) mfa: Map<String, Value>,
+    /// Whether text messages are a second factor, and not only a way to verify a number.
+    pub(crate) sms_mfa: bool,
     pub(crate) schema: BTreeMap<String, Attribute>,
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) groups: BTreeMap<String, Group>,
+    pub(crate) configuration: Configuration,
     users: BTreeMap<String, User>,
     by_username: BTreeMap<String, String>,
     aliases: BTreeMap<(String, String), String>,
@@ -213,9 +230,11 @@ impl Pool {
             case_sensitive: naming.case_sensitive,
             settings,
             mfa: Map::new(),
+            sms_mfa: false,
             schema,
             clients: BTreeMap::new(),
             groups: BTreeMap::new(),
+            configuration: Configuration::default(),
             users: BTreeMap::new(),
             by_username: BTreeMap::new(),
             aliases: BTreeMap::new(),
@@ -407,27 +426,18 @@ impl Pool {
 
     /// Every `sub` above `after` that exists now or did a short while ago, in ascending order.
     pub(crate) fn subs_after<'a>(&'a self, after: &str) -> impl Iterator<Item = &'a str> + use<'a> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let start = after.to_owned();
-        let mut living = self
-            .users
-            .range::<String, _>((Excluded(&start), Unbounded))
-            .map(|(sub, _)| sub.as_str())
-            .peekable();
-        let mut past = self
-            .history
-            .range::<String, _>((Excluded(&start), Unbounded))
-            .map(|(sub, _)| sub.as_str())
-            .peekable();
-        std::iter::from_fn(move || match (living.peek().copied(), past.peek().copied()) {
-            (Some(a), Some(b)) if a == b => {
-                past.next();
-                living.next()
-            }
-            (Some(a), Some(b)) if a < b => living.next(),
-            (Some(_), None) => living.next(),
-            _ => past.next(),
-        })
+        let living = keys_after(&self.users, Excluded(after));
+        merged(living, keys_after(&self.history, Excluded(after)))
+    }
+
+    /// Every `sub` above `after` that is a member now or was changed a short while ago, in ascending order.
+    pub(crate) fn members_after<'a>(
+        &'a self,
+        group: &'a Group,
+        after: &str,
+    ) -> impl Iterator<Item = &'a str> + use<'a> {
+        let members = group.members.range::<str, _>((Excluded(after), Unbounded));
+        merged(members.map(String::as_str), keys_after(&self.history, Excluded(after)))
     }
 
     /// A nested setting, by JSON pointer.
@@ -447,4 +457,29 @@ impl Pool {
             .and_then(Value::as_str)
             .map(str::to_owned)
     }
+}
+
+/// The keys of a map from a name on, found without passing the ones before it.
+pub(crate) fn keys_after<'m, V>(
+    map: &'m BTreeMap<String, V>,
+    after: Bound<&str>,
+) -> impl Iterator<Item = &'m str> + use<'m, V> {
+    map.range::<str, _>((after, Unbounded)).map(|(key, _)| key.as_str())
+}
+
+/// Two ascending lists as one, in which nothing is twice.
+fn merged<'a>(
+    one: impl Iterator<Item = &'a str>,
+    other: impl Iterator<Item = &'a str>,
+) -> impl Iterator<Item = &'a str> {
+    let (mut one, mut other) = (one.peekable(), other.peekable());
+    std::iter::from_fn(move || match (one.peek().copied(), other.peek().copied()) {
+        (Some(a), Some(b)) if a == b => {
+            other.next();
+            one.next()
+        }
+        (Some(a), Some(b)) if a < b => one.next(),
+        (Some(_), None) => one.next(),
+        _ => other.next(),
+    })
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::errors::{Answer, not_authorized, refuse};
 use super::request::Request;
 use super::state::{Client, SignIn};
-use super::{clients, federation, groups};
+use super::{clients, federation, groups, secrets};
 
 /// A new sign-in of a user: the `AuthenticationResult`, with a refresh token.
 pub(crate) fn sign_in(request: &mut Request<'_>, pool: &str, sub: &str, client: &Client) -> Value {
@@ -157,7 +157,7 @@ pub(crate) fn refresh(
 pub(crate) fn revoke(request: &mut Request<'_>) -> Answer<Value> {
     let (pool, client) = request.named_client()?;
     let token = request.required("Token")?;
-    if client.secret.as_deref() != request.text("ClientSecret")? {
+    if !secrets::is_one_of(&client, request.text("ClientSecret")?) {
         return Err(refuse("UnauthorizedException", "Invalid client secret."));
     }
     if client.settings.get("EnableTokenRevocation") == Some(&json!(false)) {

@@ -244,3 +244,43 @@ fn a_stale_listing_shows_the_past() {
     );
     assert_eq!((subs(&members), members.get("NextToken")), (vec![kept], None));
 }
+
+#[test]
+fn short_and_empty_pages_lead_on_to_everybody() {
+    for seed in 0..10_u64 {
+        let mut play = Play::usual();
+        let pool = play.pool.clone();
+        play.ok("CreateGroup", json!({ "UserPoolId": pool, "GroupName": "team" }));
+        let mut all = BTreeSet::new();
+        for number in 0..70 {
+            let name = format!("{seed}-{number}");
+            all.insert(play.create(&name, json!({})));
+            play.admin("AdminAddUserToGroup", &name, json!({ "GroupName": "team" }));
+        }
+        play.cloud.shorten_pages(100);
+        let by_name = json!({ "Filter": "username ^= \"\"" });
+        let by_sub = json!({ "Filter": "sub ^= \"\"" });
+        for (operation, member, more) in [
+            ("ListUsers", "PaginationToken", json!({})),
+            ("ListUsers", "PaginationToken", by_name),
+            ("ListUsers", "PaginationToken", by_sub),
+            ("ListUsersInGroup", "NextToken", json!({ "GroupName": "team" })),
+        ] {
+            let (mut met, mut token, mut empty) = (Vec::new(), Value::Null, 0);
+            loop {
+                let input = json!({ "UserPoolId": pool, "Limit": 4, member: token });
+                let page = play.ok(operation, super::merge(input, more.clone()));
+                let page_subs = subs(&page);
+                assert!(page_subs.len() < 4, "seed {seed}: as asked for");
+                empty += usize::from(page_subs.is_empty());
+                met.extend(page_subs);
+                token = page[member].clone();
+                if token.is_null() {
+                    break;
+                }
+            }
+            assert_eq!((met.len(), met.into_iter().collect()), (70, all.clone()), "seed {seed}");
+            assert!(empty > 0, "seed {seed}: no page was empty");
+        }
+    }
+}

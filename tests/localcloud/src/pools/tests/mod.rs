@@ -2,6 +2,9 @@
 //!
 //! Invariant: every test plays on a clock of its own and reads no other.
 
+mod account;
+mod configuration;
+mod domains;
 mod federation;
 mod life;
 mod listing;
@@ -9,8 +12,10 @@ mod naming;
 mod replay;
 mod settings;
 mod sign_in;
+mod styles;
 mod trail;
 mod trigger_events;
+mod walks;
 
 use serde_json::{Value, json};
 
@@ -96,6 +101,20 @@ impl Play {
             Ok(answer) => panic!("{operation} succeeded: {answer}"),
             Err(error) => format!("{}: {}", error.code, error.message),
         }
+    }
+
+    /// As [`Play::ok`], of the pool.
+    #[track_caller]
+    pub(super) fn ok_in_pool(&mut self, operation: &str, more: Value) -> Value {
+        let input = merge(json!({ "UserPoolId": self.pool }), more);
+        self.ok(operation, input)
+    }
+
+    /// As [`Play::refused`], of the pool.
+    #[track_caller]
+    pub(super) fn refused_in_pool(&mut self, operation: &str, more: Value) -> String {
+        let input = merge(json!({ "UserPoolId": self.pool }), more);
+        self.refused(operation, input)
     }
 
     /// An administrator's operation on a user.

@@ -8,7 +8,6 @@ use serde_json::json;
 
 use super::{PASSWORD, Play, pairs};
 use crate::pools::random::Random;
-use crate::pools::{Call, Cloud, TokenSigner};
 
 /// A random play of many operations, as one text.
 fn play(seed: u64) -> String {
@@ -116,36 +115,4 @@ fn reading_by_get_bills_and_listing_does_not() {
             "month {month}"
         );
     }
-}
-
-#[test]
-fn ten_thousand_users_are_walked_quickly() {
-    let mut cloud = Cloud::new("111122223333", 1, TokenSigner::unsigned());
-    let mut call = |operation: &str, input: serde_json::Value, now: i64| {
-        let call = Call {
-            region: Some("eu-central-1".into()),
-            operation: operation.into(),
-            input,
-            caller: Some("arn:aws:iam::111122223333:user/tester".into()),
-            stale_by_millis: 0,
-        };
-        cloud.apply(&call, now).answer.expect("a good call")
-    };
-    let pool = call("CreateUserPool", json!({ "PoolName": "big" }), 0)["UserPool"]["Id"].clone();
-    for number in 0..10_000_i64 {
-        let input = json!({ "UserPoolId": pool, "Username": format!("u{number}"), "MessageAction": "SUPPRESS" });
-        call("AdminCreateUser", input, number * 20);
-    }
-    let (mut token, mut seen, mut pages) = (serde_json::Value::Null, 0, 0);
-    while pages == 0 || !token.is_null() {
-        let page = call(
-            "ListUsers",
-            json!({ "UserPoolId": pool, "PaginationToken": token }),
-            300_000,
-        );
-        seen += page["Users"].as_array().map_or(0, Vec::len);
-        token = page["PaginationToken"].clone();
-        pages += 1;
-    }
-    assert_eq!((seen, pages), (10_000, 167));
 }

@@ -168,10 +168,10 @@ fn what_is_not_supported_says_so() {
         )
     );
     assert!(outcome.records.is_empty());
-    let member = json!({ "UserPoolId": pool, "ClientName": "x", "RefreshTokenRotation": {} });
+    let member = json!({ "UserPoolId": pool, "ClientName": "x", "Colour": "red" });
     assert_eq!(
         play.refused("CreateUserPoolClient", member),
-        "LocalcloudUnsupported: localcloud does not support the member RefreshTokenRotation of CreateUserPoolClient"
+        "LocalcloudUnsupported: localcloud does not support the member Colour of CreateUserPoolClient"
     );
     let table = support_table();
     assert!(table.contains("| AdminGetUser | signature | no | yes |  |"));
