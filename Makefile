@@ -9,9 +9,9 @@ export TWINPOOL_CACHE
 CARGO_DENY = 0.20.2
 ENSURE = tests/localcloud/python/ensure
 LOCALCLOUD = $(CARGO_TARGET_DIR)/debug/twinpool-localcloud
-FUNCTIONS = post-confirmation post-authentication custom-message admin-events replicator
+FUNCTIONS = post-confirmation post-authentication custom-message admin-events replicator reconciler
 
-.PHONY: help build up down demo test lint lint-rust lint-deps lint-infra bench package clean-local
+.PHONY: help build up down demo test soak lint lint-rust lint-deps lint-infra bench package clean-local
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,16 @@ test: build ## run every test
 	  count=$$(cargo test --workspace --lib --bins --tests --locked -- --list 2>/dev/null | grep -c ': test$$'); \
 	  if [ "$$count" -eq 0 ]; then echo 'make test: no tests were found' >&2; exit 1; fi; \
 	  set -x; cargo test --workspace --lib --bins --tests --locked; \
+	fi
+
+soak: ## run ten thousand random histories of the simulation instead of a thousand
+	@export TWINPOOL_SEEDS=10000; \
+	if cargo nextest --version >/dev/null 2>&1; then \
+	  set -x; cargo nextest run -p twinpool-tests --locked --no-tests fail simulation; \
+	else \
+	  count=$$(cargo test -p twinpool-tests --locked simulation -- --list 2>/dev/null | grep -c ': test$$'); \
+	  if [ "$$count" -eq 0 ]; then echo 'make soak: no tests were found' >&2; exit 1; fi; \
+	  set -x; cargo test -p twinpool-tests --locked simulation; \
 	fi
 
 lint: lint-rust lint-deps lint-infra ## format, clippy, documentation, dependencies, templates
@@ -75,7 +85,7 @@ bench: package ## run the benchmarks (figures: shared/docs/PERFORMANCE.md)
 
 # One command per crate, so that a trigger is not built with the features that only the replicator asks for.
 package: ## build the Lambda packages (x86_64, optimised) that infra/primary.yaml names
-	for crate in twinpool-triggers twinpool-admin-events twinpool-replicator; do \
+	for crate in twinpool-triggers twinpool-admin-events twinpool-replicator twinpool-reconciler; do \
 	  cargo build --release --locked -p $$crate || exit 1; \
 	done
 	python3 infra/package.py $(CARGO_TARGET_DIR)/release target/package $(FUNCTIONS)

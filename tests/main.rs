@@ -1,5 +1,9 @@
 //! The one binary of integration tests.
 
+#[cfg(test)]
+mod cli;
+#[cfg(test)]
+mod configuration;
 mod contract;
 mod differential;
 #[cfg(test)]
@@ -9,6 +13,10 @@ mod listener;
 mod operations;
 #[cfg(test)]
 mod replication;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod state_machine;
 #[cfg(test)]
 mod triggers;
 mod workspace;

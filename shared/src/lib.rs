@@ -8,12 +8,15 @@
 //! * What is said: [`change`] (the queue message), [`trigger`] and [`trail`] (how events become changes), [`operation`]
 //!   (what each Cognito call means).
 //! * What is decided: [`observation`], [`merge`], [`settle`].
+//! * How fast Cognito may be called: [`quota`], [`pace`].
 //! * What a pool is set to: [`snapshot`].
+//! * What it costs: [`cost`].
 //! * How it reports: [`error`], [`metric`], [`settings`].
 //! * How it reaches AWS: `adapter`.
 
 pub mod canon;
 pub mod change;
+pub mod cost;
 pub mod error;
 pub mod group;
 pub mod item;

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::{
     canon::canonical_bytes,
-    group::GroupRecord,
+    group::{GroupRecord, GroupSettings},
     observation::{Evidence, GroupEvidence, Observation, UserRead, alive_at, carried_as_of},
     time::Timestamp,
     user::{Facet, Tombstone, UserRecord},
@@ -77,11 +77,25 @@ fn absorb_read(record: &mut UserRecord, source: &str, user: &UserRead, read_at: 
 pub fn absorb_group(record: &mut GroupRecord, source: &str, evidence: &GroupEvidence) {
     match evidence {
         GroupEvidence::Read { settings, read_at } => {
-            join_facet(&mut record.settings, settings.modified, *read_at, source, settings);
-            join_max(&mut record.alive_at, alive_at(settings.created, *read_at));
+            absorb_group_read(record, source, settings, *read_at, settings.modified);
+        }
+        GroupEvidence::Contradicted { settings, read_at } => {
+            let as_of = alive_at(settings.modified, *read_at);
+            absorb_group_read(record, source, settings, *read_at, as_of);
         }
         GroupEvidence::Gone { announced_at } => bury(&mut record.deleted, *announced_at, source),
     }
+}
+
+fn absorb_group_read(
+    record: &mut GroupRecord,
+    source: &str,
+    settings: &GroupSettings,
+    read_at: Timestamp,
+    as_of: Timestamp,
+) {
+    join_facet(&mut record.settings, as_of, read_at, source, settings);
+    join_max(&mut record.alive_at, alive_at(settings.created, read_at));
 }
 
 /// The record that `stored` and all of `observations` make together, and whether it must be written.

@@ -118,7 +118,14 @@ pub enum GroupEvidence {
         /// When it was made.
         read_at: Timestamp,
     },
-    /// A deletion was announced and the group is not found any more.
+    /// A second authoritative read contradicts a record that says it is newer; see [`Evidence::Contradicted`].
+    Contradicted {
+        /// What it showed.
+        settings: GroupSettings,
+        /// When it was made.
+        read_at: Timestamp,
+    },
+    /// A deletion was announced, or noticed by a walk, and the group is not found any more.
     Gone {
         /// Instant of the announcement, whole seconds.
         announced_at: Timestamp,

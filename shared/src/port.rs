@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     change::Change,
@@ -117,6 +118,15 @@ pub trait ReadPool: Send + Sync {
     fn estimated_users(&self, pool: &str) -> impl Future<Output = Result<u64, Error>> + Send;
 }
 
+/// Asking a user pool in raw JSON, so that members and operations newer than the SDK are there as well.
+pub trait RawPool: Send + Sync {
+    /// Calls `operation`, one that only reads, with `input`, and returns what Cognito answered. May hold client secrets.
+    ///
+    /// # Errors
+    /// As Cognito answers; `what` ends in the error code when Cognito gave one.
+    fn call(&self, operation: &str, input: Value) -> impl Future<Output = Result<Value, Error>> + Send;
+}
+
 /// What became of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -165,13 +175,15 @@ pub trait Backup: Send + Sync {
         superseded: Option<&UserItem>,
     ) -> impl Future<Output = Result<Written, Error>> + Send;
 
-    /// A page of the current users of one partition ([`crate::item::shard_partitions`]), living and deleted, read eventually.
+    /// A page of the current users of one partition ([`crate::item::shard_partitions`]) whose `sub` begins with `sub_prefix`,
+    /// living and deleted, read eventually.
     ///
     /// # Errors
     /// As for [`Self::users`].
     fn users_in(
         &self,
         partition: &str,
+        sub_prefix: &str,
         token: Option<&str>,
     ) -> impl Future<Output = Result<Page<UserItem>, Error>> + Send;
 
@@ -216,12 +228,7 @@ pub trait Backup: Send + Sync {
     ///
     /// # Errors
     /// As DynamoDB answers.
-    fn clear_mark(
-        &self,
-        pool: &str,
-        part: Part,
-        at: Timestamp,
-    ) -> impl Future<Output = Result<Written, Error>> + Send;
+    fn clear_mark(&self, pool: &str, part: Part, at: Timestamp) -> impl Future<Output = Result<Written, Error>> + Send;
 
     /// A document, read consistently.
     ///

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     item::{Key, run_key},
     personal::Sub,
+    reconcile::Refusal,
     time::{SECOND_MILLIS, Timestamp},
 };
 
@@ -85,6 +86,10 @@ pub struct GroupTally {
     pub writes: u64,
     /// Groups that are deleted in the pool and were not in the backup.
     pub deleted: u64,
+    /// Names of groups that the pool does not list and that are kept all the same: nobody walks their members, so that whoever
+    /// is in one stays in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<String>,
     /// Set when deletions of groups wait for an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardTrip>,
@@ -101,7 +106,7 @@ pub struct UserTally {
     pub living: u64,
     /// Users in which the backup was wrong, other than by what it could not know yet.
     pub drifted: u64,
-    /// By name of the difference (`missing`, `different`, `memberships`, `buried`, `incomplete`): users that had it.
+    /// By name of the difference (`missing`, `different`, `memberships`, `buried`, `incomplete`, `gone`): users that had it.
     pub drift: BTreeMap<String, u64>,
     /// Users whose difference is too young to be believed; the next run sees.
     pub undecided: u64,
@@ -114,6 +119,9 @@ pub struct UserTally {
     pub suspects: u64,
     /// Users of the backup with a membership that the walk did not show.
     pub losses: u64,
+    /// Pending documents of the walk. What a killed attempt left beyond them does not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pending: usize,
     /// Users of the sample that this walk should have shown, and did not.
     #[serde(default)]
     pub sample_missing: Vec<Sub>,
@@ -122,8 +130,12 @@ pub struct UserTally {
     pub control: Option<Sub>,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl UserTally {
-    /// Adds another walk's.
+    /// Adds another walk's figures. Its pending documents stay its own.
     pub fn add(&mut self, other: &Self) {
         self.users += other.users;
         self.memberships += other.memberships;
@@ -190,6 +202,18 @@ pub struct GuardTrip {
     pub examples: Vec<String>,
 }
 
+impl GuardTrip {
+    /// The flag of `twinpool reconcile` with which the deletions would proceed, each after a look for that very user or group;
+    /// `None` when no flag does that.
+    #[must_use]
+    pub fn flag(&self) -> Option<String> {
+        let yields = [Refusal::TooMany, Refusal::Incomplete].map(Refusal::as_str);
+        yields
+            .contains(&self.reason.as_str())
+            .then(|| format!("--allow-deletes {}", self.suspects))
+    }
+}
+
 /// How far the walk of a list of groups has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MembersCheckpoint {
@@ -249,7 +273,13 @@ pub mod keys {
     /// How far the walk of one list of groups has come.
     #[must_use]
     pub fn members_checkpoint(pool: &str, run: &str, list: usize) -> Key {
-        run_key(pool, &format!("reconcile#members-done#{run}#{list:05}"))
+        run_key(pool, &format!("{}{list:05}", members_checkpoints(run)))
+    }
+
+    /// What the sort keys of all lists' checkpoints begin with.
+    #[must_use]
+    pub fn members_checkpoints(run: &str) -> String {
+        format!("reconcile#members-done#{run}#")
     }
 
     /// What the sort keys of the walked members of one prefix begin with.

@@ -138,16 +138,19 @@ fn factors() -> impl Strategy<Value = Factors> {
 fn evidence(offsets: &'static [i64]) -> impl Strategy<Value = Evidence> {
     let when = || instant(offsets);
     let weight = one_of(&[Weight::News, Weight::Evidence]);
-    let read = (attributes(), status(), account(offsets)).prop_map(|(attributes, status, account)| UserRead {
-        attributes,
-        status,
-        account,
-    });
+    let read = || {
+        (attributes(), status(), account(offsets)).prop_map(|(attributes, status, account)| UserRead {
+            attributes,
+            status,
+            account,
+        })
+    };
     prop_oneof![
         3 => (attributes(), option::of(status()), weight, when()).prop_map(|(attributes, status, weight, received_at)| {
             Evidence::Carried { attributes, status, weight, received_at }
         }),
-        4 => (read, when()).prop_map(|(user, read_at)| Evidence::Read { user, read_at }),
+        4 => (read(), when()).prop_map(|(user, read_at)| Evidence::Read { user, read_at }),
+        2 => (read(), when()).prop_map(|(user, read_at)| Evidence::Contradicted { user, read_at }),
         2 => when().prop_map(|announced_at| Evidence::Gone { announced_at }),
         2 => (groups(), when(), when())
             .prop_map(|(groups, announced_at, read_at)| Evidence::Groups { groups, announced_at, read_at }),
@@ -185,6 +188,8 @@ fn settings(offsets: &'static [i64]) -> impl Strategy<Value = GroupSettings> {
 pub(crate) fn group_evidence(offsets: &'static [i64]) -> impl Strategy<Value = (String, GroupEvidence)> {
     let evidence = prop_oneof![
         3 => (settings(offsets), instant(offsets)).prop_map(|(settings, read_at)| GroupEvidence::Read { settings, read_at }),
+        2 => (settings(offsets), instant(offsets))
+            .prop_map(|(settings, read_at)| GroupEvidence::Contradicted { settings, read_at }),
         1 => instant(offsets).prop_map(|announced_at| GroupEvidence::Gone { announced_at }),
     ];
     (source(), evidence)

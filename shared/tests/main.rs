@@ -5,6 +5,8 @@
 //! Invariant: no AWS, no network, no clock; the same sources give the same answer.
 
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod decide;
 #[cfg(test)]
 mod format;
@@ -17,11 +19,19 @@ mod merge;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod pace;
+#[cfg(test)]
 mod privacy;
 #[cfg(test)]
 mod purity;
 #[cfg(test)]
+mod reconcile;
+#[cfg(test)]
+mod run;
+#[cfg(test)]
 mod settle;
+#[cfg(test)]
+mod snapshot;
 #[cfg(test)]
 mod store;
 #[cfg(test)]

@@ -34,6 +34,16 @@ fn carried_since(weight: Weight, received_at: Timestamp) -> Timestamp {
     }
 }
 
+/// A second read contradicts whatever claims to be newer than the user, up to a minute before the read.
+fn contradicted_since(modified: Timestamp, read_at: Timestamp) -> Timestamp {
+    let minute_before = millis(read_at.as_millis() - 60_000);
+    if minute_before > modified {
+        minute_before
+    } else {
+        modified
+    }
+}
+
 fn facet<T: Clone>(as_of: Timestamp, observed_at: Timestamp, observation: &Observation, data: &T) -> Facet<T> {
     Facet {
         as_of,
@@ -70,6 +80,12 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
                 ..
             } => Some(facet(carried_since(*weight, *received_at), *received_at, o, attributes)),
             Evidence::Read { user, read_at } => Some(facet(user.account.modified, *read_at, o, &user.attributes)),
+            Evidence::Contradicted { user, read_at } => Some(facet(
+                contradicted_since(user.account.modified, *read_at),
+                *read_at,
+                o,
+                &user.attributes,
+            )),
             _ => None,
         })),
         status: last(all().filter_map(|o| match &o.evidence {
@@ -80,10 +96,22 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
                 ..
             } => Some(facet(carried_since(*weight, *received_at), *received_at, o, status)),
             Evidence::Read { user, read_at } => Some(facet(user.account.modified, *read_at, o, &user.status)),
+            Evidence::Contradicted { user, read_at } => Some(facet(
+                contradicted_since(user.account.modified, *read_at),
+                *read_at,
+                o,
+                &user.status,
+            )),
             _ => None,
         })),
         account: last(all().filter_map(|o| match &o.evidence {
             Evidence::Read { user, read_at } => Some(facet(user.account.modified, *read_at, o, &user.account)),
+            Evidence::Contradicted { user, read_at } => Some(facet(
+                contradicted_since(user.account.modified, *read_at),
+                *read_at,
+                o,
+                &user.account,
+            )),
             _ => None,
         })),
         groups: last(all().filter_map(|o| match &o.evidence {
@@ -116,7 +144,9 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
             .max(),
         alive_at: all()
             .filter_map(|o| match &o.evidence {
-                Evidence::Read { user, read_at } => Some([user.account.modified, millis(read_at.as_millis() - 60_000)]),
+                Evidence::Read { user, read_at } | Evidence::Contradicted { user, read_at } => {
+                    Some([user.account.modified, millis(read_at.as_millis() - 60_000)])
+                }
                 _ => None,
             })
             .flatten()
@@ -136,25 +166,29 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
 pub(crate) fn group(name: &str, evidence: &[(String, GroupEvidence)]) -> GroupRecord {
     let reads = || {
         evidence.iter().filter_map(|(source, evidence)| match evidence {
-            GroupEvidence::Read { settings, read_at } => Some((source, settings, *read_at)),
+            GroupEvidence::Read { settings, read_at } => Some((source, settings, settings.modified, *read_at)),
+            GroupEvidence::Contradicted { settings, read_at } => {
+                let since = contradicted_since(settings.modified, *read_at);
+                Some((source, settings, since, *read_at))
+            }
             GroupEvidence::Gone { .. } => None,
         })
     };
     GroupRecord {
-        settings: last(reads().map(|(source, settings, read_at)| Facet {
-            as_of: settings.modified,
+        settings: last(reads().map(|(source, settings, as_of, read_at)| Facet {
+            as_of,
             observed_at: read_at,
             source: source.clone(),
             data: settings.clone(),
         })),
         alive_at: reads()
-            .flat_map(|(_, settings, read_at)| [settings.created, millis(read_at.as_millis() - 60_000)])
+            .flat_map(|(_, settings, _, read_at)| [settings.created, millis(read_at.as_millis() - 60_000)])
             .max(),
         deleted: evidence
             .iter()
             .filter_map(|(source, evidence)| match evidence {
                 GroupEvidence::Gone { announced_at } => Some((end_of_second(*announced_at), source.clone())),
-                GroupEvidence::Read { .. } => None,
+                GroupEvidence::Read { .. } | GroupEvidence::Contradicted { .. } => None,
             })
             .max()
             .map(|(at, cause)| Tombstone { at, cause }),

@@ -2,16 +2,23 @@
 //!
 //! Invariant: every stand-in is asked the same questions; only what it cannot be asked at all is left to the local cloud.
 
+mod walk;
+
 use std::collections::BTreeMap;
 
 use aws_sdk_cognitoidentityprovider::Client;
 use serde_json::{Value, json};
 use twinpool_localcloud::gateway::config::Config;
 use twinpool_shared::{
-    adapter::pool::PoolReader,
+    adapter::{
+        governor::Governor,
+        pool::{Patience, PoolReader},
+    },
     error::ErrorKind,
     observation::UserRead,
     personal::{Personal, Sub},
+    port::ReadPool,
+    quota::Share,
 };
 use twinpool_tests::stand_ins::{Cognito, localcloud, ministack, moto, sdk_config, unique};
 
@@ -27,6 +34,7 @@ async fn over_localcloud() {
     what_a_group_does_not_have_is_absent(&bench).await;
     a_federated_user_has_identities(&bench).await;
     factors_are_read(&bench).await;
+    walk::the_estimate_is_told(&bench).await;
 }
 
 #[tokio::test]
@@ -51,7 +59,11 @@ async fn over_ministack() {
 async fn empty_pages_and_throttles_of_the_local_cloud() {
     let empty = json!([{"service": "cognito", "operation": "ListUsers", "count": 3, "kind": "empty_page"}]);
     let cloud = localcloud(&json!({"faults": empty}), None).await;
-    let bench = Bench::new(cloud.endpoint()).await;
+    let once = Patience {
+        attempts: 1,
+        ..Patience::REPLICATOR
+    };
+    let bench = Bench::patient(cloud.endpoint(), once).await;
     let pool = bench.pool().await;
     let sub = bench.create(&pool, "ann", &[("email", "ann@example.com")]).await;
     let ann = Personal::new("ann");
@@ -100,6 +112,18 @@ async fn empty_pages_and_throttles_of_the_local_cloud() {
             .expect("all is well again")
             .is_some()
     );
+
+    let failing = json!({"faults": [{"service": "cognito", "operation": "ListUsers", "count": 2, "kind": "throttle"}]});
+    cloud
+        .gateway()
+        .configure(Config::parse(failing.to_string().as_bytes()).expect("a configuration"));
+    let patient = Bench::new(cloud.endpoint()).await;
+    patient.found(&pool, &sub).await;
+    assert_eq!(
+        patient.governor.calls().get("ListUsers"),
+        Some(&3),
+        "two attempts were refused"
+    );
 }
 
 async fn suite(bench: &Bench) {
@@ -110,18 +134,29 @@ async fn suite(bench: &Bench) {
     a_group_has_its_settings_or_is_not_there(bench).await;
     clients_are_followed_over_pages(bench).await;
     a_missing_pool_is_named(bench).await;
+    walk::everyone_and_every_group_is_met_once(bench).await;
+    walk::what_is_empty_or_missing_is_told_apart(bench).await;
 }
 
 struct Bench {
     cognito: Cognito,
+    governor: Governor,
     reader: PoolReader,
 }
 
 impl Bench {
     async fn new(endpoint: &str) -> Self {
+        Self::patient(endpoint, Patience::REPLICATOR).await
+    }
+
+    /// At a full share: a test has the stand-in to itself.
+    async fn patient(endpoint: &str, patience: Patience) -> Self {
+        let governor = Governor::new(Share::new(100).expect("a share"), 1);
+        let client = Client::new(&sdk_config(endpoint).await);
         Self {
             cognito: Cognito::new(endpoint),
-            reader: PoolReader::new(Client::new(&sdk_config(endpoint).await)),
+            reader: PoolReader::new(client, governor.clone(), patience),
+            governor,
         }
     }
 

@@ -10,6 +10,7 @@ use twinpool_shared::{
     change::{Change, PoolRef, SCHEMA_VERSION, Subject},
     error::ErrorKind,
     personal::Sub,
+    port::{Outbox, Reason},
     time::Timestamp,
 };
 use twinpool_tests::stand_ins::{ministack, moto, sdk_config, unique};

@@ -1,7 +1,8 @@
 //! The benches of whole functions: the real, optimised binaries behind a Lambda Runtime API on this machine.
 //!
-//! Three sections: [`triggers`] (what a sign-in waits for), [`replicator`] (changes a second, CPU, memory and calls of one
-//! execution environment), [`end_to_end`] (lag at 40 events a second, reads of the pool). What they share: [`report`] (rows,
+//! Four sections: [`triggers`] (what a sign-in waits for), [`replicator`] (changes a second, CPU, memory and calls of one
+//! execution environment), [`end_to_end`] (lag at 40 events a second, reads of the pool), [`reconciler`] (seconds and calls of
+//! a whole walk under the quotas, memory of a large pool; its library, not its function). What they share: [`report`] (rows,
 //! targets), [`figures`] (percentiles, `/proc`), [`events`] (what Cognito, CloudTrail and SQS would send), [`server`] (HTTP
 //! doubles that cost little) and [`table`] (a double of DynamoDB that answers faster than an emulator).
 //!
@@ -11,6 +12,7 @@
 pub mod end_to_end;
 pub mod events;
 pub mod figures;
+pub mod reconciler;
 pub mod replicator;
 pub mod report;
 pub mod server;
@@ -34,6 +36,15 @@ pub struct Arguments {
     /// Only these sections
     #[arg(long, value_enum)]
     pub only: Vec<Section>,
+    /// Measure one run over a synthetic pool, in this process, and print it as JSON
+    #[arg(long, hide = true, requires = "synthetic_folder")]
+    pub synthetic_users: Option<usize>,
+    /// In how many of a hundred of its users the backup is wrong
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub synthetic_changed_percent: usize,
+    /// Where that run keeps its documents
+    #[arg(long, hide = true)]
+    pub synthetic_folder: Option<PathBuf>,
 }
 
 /// A section.
@@ -45,6 +56,8 @@ pub enum Section {
     Replicator,
     /// From the event to the committed write.
     EndToEnd,
+    /// The reconciler's walk and its memory.
+    Reconciler,
 }
 
 /// Where things are.
@@ -89,6 +102,10 @@ pub async fn run(arguments: Arguments) -> Result<Report, Failure> {
     if wanted(Section::EndToEnd) {
         report.section("end to end", "--only end-to-end");
         Box::pin(end_to_end::run(&places, &mut report)).await?;
+    }
+    if wanted(Section::Reconciler) {
+        report.section("reconciler", "--only reconciler");
+        Box::pin(reconciler::run(&places, &mut report)).await?;
     }
     report.write(&places.scratch.join("report.json"))?;
     Ok(report)

@@ -11,3 +11,4 @@ pub mod runtime_host;
 pub mod scripted_http;
 pub mod stack;
 pub mod stand_ins;
+pub mod world;

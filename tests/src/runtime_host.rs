@@ -33,6 +33,8 @@ use tokio::{
     task::JoinHandle,
 };
 
+use crate::bench::figures::{Memory, memory};
+
 const ARN_PREFIX: &str = "arn:aws:lambda:us-east-1:111122223333:function:";
 /// Lambda's limit for an answer.
 const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024 + 100;
@@ -160,15 +162,6 @@ pub struct Answer {
     pub micros: u64,
 }
 
-/// Memory of a process in KiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// Resident now.
-    pub resident_kib: u64,
-    /// Resident at most, so far.
-    pub peak_kib: u64,
-}
-
 /// The lines that a function wrote, over all of its processes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
@@ -240,15 +233,7 @@ impl RuntimeHost {
     /// Memory of the process; `None` when it has ended or the system has no `/proc`.
     #[must_use]
     pub fn memory(&self) -> Option<Memory> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id?)).ok()?;
-        let kib = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse().ok()
-        };
-        Some(Memory {
-            resident_kib: kib("VmRSS:")?,
-            peak_kib: kib("VmHWM:")?,
-        })
+        memory(self.process.id?)
     }
 
     /// What `error` was posted to `init/error`, if any.

@@ -4,6 +4,7 @@
 //!
 //! * [`Stack::start`] brings everything up; dropping the stack ends it, also on a panic or when this process is killed.
 //! * [`control::Control`] sets the scene (latency, quotas, faults, duplicates) and reads what happened.
+//! * [`Stack::reconcile`] runs the state machine to its end.
 //! * [`Stack::drained`], [`Stack::dead_letters`] and [`Stack::redrive`] are what a test waits for and looks at.
 //!
 //! Invariant: nothing is shared between stacks (ports, folders, processes, clients), so any number live side by side; no
@@ -12,6 +13,7 @@
 pub mod control;
 mod pools;
 mod process;
+mod reconcile;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +33,7 @@ use control::Control;
 pub use pools::{PoolHandle, PoolKind};
 use process::LocalCloud;
 pub use process::target_folder;
+pub use reconcile::Execution;
 
 /// Region of the pools.
 pub const PRIMARY: &str = "us-east-1";
@@ -94,6 +97,10 @@ pub struct Options {
     pub max_receive_count: u32,
     /// How soon an unacknowledged message is delivered again.
     pub visibility_timeout_seconds: u32,
+    /// Share of Cognito's quotas that replicator and reconciler may take.
+    pub quota_share_percent: u32,
+    /// When the schedule starts a reconcile; `None` = never, as a test wants it that counts.
+    pub reconcile_schedule: Option<String>,
     /// Further variables of every function.
     pub environment: BTreeMap<String, String>,
     /// Whether the three triggers are attached to the pools.
@@ -111,6 +118,8 @@ impl Default for Options {
             batching_window_seconds: 1,
             max_receive_count: 10,
             visibility_timeout_seconds: 10,
+            quota_share_percent: 50,
+            reconcile_schedule: None,
             environment: BTreeMap::new(),
             attach_triggers: true,
             binaries: None,
@@ -133,6 +142,8 @@ pub struct Deployment {
     pub functions: BTreeMap<String, String>,
     /// UUID of the mapping from the queue to the replicator.
     pub event_source_mapping: String,
+    /// ARN of the reconcile's state machine.
+    pub state_machine: String,
 }
 
 /// A message of the dead-letter queue.

@@ -5,9 +5,12 @@
 //!
 //! Invariant: a mark is cleared only when its part was read completely, after the mark was set, and is stored.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use twinpool_shared::{
     error::{Error, ErrorKind},
     item::{CONFIG_CHUNK_PREFIX, CONFIG_VERSION_PREFIX, Key, config_chunks, config_key},
@@ -25,42 +28,24 @@ use twinpool_shared::{
 /// How often a head is read again that somebody else wrote meanwhile.
 const CONFLICTS_MAX: u32 = 6;
 
-/// What a capture came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// What a capture came to. Counts instead of names: it is the answer of a step, and those are limited to 256 KiB.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaptureReport {
     /// Parts that were read completely.
     pub captured: BTreeSet<Part>,
-    /// Members that differed and were written.
-    pub written: Vec<Member>,
-    /// What the pool has not, with the code that says so.
-    pub absent: Vec<Absent>,
+    /// How many members differed and were written, by part.
+    pub written: BTreeMap<Part, u64>,
+    /// How often something is not there, by part and by the code that says so: AWS's, or a reason of
+    /// [`twinpool_shared::snapshot::survey`].
+    pub absent: BTreeMap<Part, BTreeMap<String, u64>>,
     /// Parts of which something could not be read. What is stored of them stays as it was.
     pub incomplete: Vec<Incomplete>,
     /// Calls to Cognito, by operation.
-    pub calls: BTreeMap<&'static str, u64>,
-}
-
-/// A member of a part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Member {
-    /// The part.
-    pub part: Part,
-    /// The member's name.
-    pub name: String,
-}
-
-/// Something that the pool has not.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Absent {
-    /// What.
-    #[serde(flatten)]
-    pub member: Member,
-    /// AWS's error code, or a reason of [`twinpool_shared::snapshot::survey`].
-    pub code: String,
+    pub calls: BTreeMap<String, u64>,
 }
 
 /// A part that could not be read completely.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incomplete {
     /// The part.
     pub part: Part,
@@ -91,14 +76,11 @@ pub async fn capture<R: RawPool, B: Backup>(
         pool,
         retention_seconds,
     };
-    let mut written = Vec::new();
+    let mut written = BTreeMap::new();
     for captured in &findings.captured {
         let head = heads.remove(&config_key(pool, captured.part, &captured.name));
         if store.put(captured, head).await? {
-            written.push(Member {
-                part: captured.part,
-                name: captured.name.clone(),
-            });
+            *written.entry(captured.part).or_default() += 1;
         }
     }
     let captured = complete(&findings);
@@ -164,21 +146,25 @@ fn complete(findings: &Findings) -> BTreeSet<Part> {
     parts().filter(|part| !findings.incomplete.contains_key(part)).collect()
 }
 
-fn report(captured: BTreeSet<Part>, written: Vec<Member>, findings: Findings) -> CaptureReport {
-    let absent = findings.absent.into_iter().map(|((part, name), code)| Absent {
-        member: Member { part, name },
-        code,
-    });
+fn report(captured: BTreeSet<Part>, written: BTreeMap<Part, u64>, findings: Findings) -> CaptureReport {
+    let mut absent: BTreeMap<Part, BTreeMap<String, u64>> = BTreeMap::new();
+    for ((part, _), code) in findings.absent {
+        *absent.entry(part).or_default().entry(code).or_default() += 1;
+    }
     let incomplete = findings.incomplete.into_iter().map(|(part, error)| Incomplete {
         part,
         reason: error.to_string(),
     });
+    let calls = findings
+        .calls
+        .into_iter()
+        .map(|(operation, calls)| (operation.to_owned(), calls));
     CaptureReport {
         captured,
         written,
-        absent: absent.collect(),
+        absent,
         incomplete: incomplete.collect(),
-        calls: findings.calls,
+        calls: calls.collect(),
     }
 }
 
@@ -217,7 +203,10 @@ impl<B: Backup> Store<'_, B> {
                 return Ok(false);
             }
         }
-        let what = format!("the configuration of {} was written by too many at once", captured.part.as_str());
+        let what = format!(
+            "the configuration of {} was written by too many at once",
+            captured.part.as_str()
+        );
         Err(Error::new(ErrorKind::Contended, what))
     }
 

@@ -9,6 +9,7 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     port::{Backup, ReadPool, Written},
     run::{Claim, Lease, keys},
+    time::Timestamp,
 };
 
 use crate::Reconciler;
@@ -28,7 +29,7 @@ pub struct Holder {
 }
 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
-    /// Takes the lease, or renews it.
+    /// Takes the lease, or goes on with its own.
     pub(crate) async fn acquire(&self, pool: &str, holder: &Holder) -> Result<(), Error> {
         let key = keys::lease(pool);
         let found = self.load::<Lease>(&key).await?;
@@ -52,6 +53,33 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
                 return Err(Error::new(ErrorKind::Held, what));
             }
         };
+        self.hold(pool, holder, (since, now), version).await
+    }
+
+    /// Renews the lease, if it is still there: who took it over and gave it back has had a run meanwhile.
+    async fn renew(&self, pool: &str, holder: &Holder) -> Result<(), Error> {
+        let now = (self.clock)();
+        match self.load::<Lease>(&keys::lease(pool)).await? {
+            Some((lease, version)) if lease.owner == holder.owner => {
+                self.hold(pool, holder, (lease.since, now), Some(version)).await
+            }
+            Some((lease, _)) => {
+                let what = format!("{} has taken over at {}", lease.owner, lease.since);
+                Err(Error::new(ErrorKind::Held, what))
+            }
+            None => Err(Error::new(ErrorKind::Held, "somebody else took over and has ended")),
+        }
+    }
+
+    /// Stores the lease, held from `since` and for so long from now.
+    async fn hold(
+        &self,
+        pool: &str,
+        holder: &Holder,
+        (since, now): (Timestamp, Timestamp),
+        version: Option<u64>,
+    ) -> Result<(), Error> {
+        let key = keys::lease(pool);
         let lease = Lease {
             owner: holder.owner.clone(),
             since,
@@ -85,7 +113,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             let mut renewed_at = tokio::time::Instant::now();
             loop {
                 tokio::time::sleep(third).await;
-                match self.acquire(pool, holder).await {
+                match self.renew(pool, holder).await {
                     Ok(()) => renewed_at = tokio::time::Instant::now(),
                     Err(error) if error.kind == ErrorKind::Held => return error,
                     // The table may be away for a moment; past its end the lease is anybody's.

@@ -7,7 +7,9 @@
 //! Invariant: it writes only differences, through [`twinpool_shared::writer`], and deletes nobody whom it did not look for by
 //! name, nor anybody at all when the guard refuses.
 
+pub mod configuration;
 mod documents;
+mod groups;
 mod lease;
 mod members;
 mod plan;
@@ -81,7 +83,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     }
 
     async fn work(&self, pool: &str, options: &Options) -> Result<Report, Error> {
-        let run = Box::pin(self.plan(pool, &options.holder.owner)).await?;
+        let run = Box::pin(self.plan(pool, &options.holder.owner, options.allow_deletes)).await?;
         self.watch.phase(Phase::Members, None);
         stream::iter(0..run.group_lists)
             .map(|list| Box::pin(self.members_to_the_end(pool, &run, list)))

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use twinpool_reconciler::{Answer, Order, Reconciler};
+use twinpool_reconciler::{Answer, Order, Reconciler, configuration::CaptureReport};
 use twinpool_shared::{
     adapter::{
         aws::{COGNITO_BUDGET, CONSUMER_BUDGET, sdk_config},
@@ -105,10 +105,21 @@ impl Function {
             watch: Box::new(()),
         };
         let answer = reconciler.step(&order, deadline).await?;
-        if let Answer::Sweep { run, result } = &answer {
-            report(run, result);
+        match &answer {
+            Answer::Sweep { run, result } => report(run, result),
+            Answer::Configuration { report } => report_configuration(report),
+            _ => {}
         }
         Ok(answer)
+    }
+}
+
+fn report_configuration(report: &CaptureReport) {
+    #[expect(clippy::cast_precision_loss, reason = "a configuration has 15 parts")]
+    let incomplete = report.incomplete.len() as f64;
+    emit("reconciler", &[(metric::CONFIGURATION_INCOMPLETE, vec![incomplete])]);
+    for part in &report.incomplete {
+        tracing::error!(part = part.part.as_str(), reason = part.reason, "a part of the configuration could not be captured");
     }
 }
 

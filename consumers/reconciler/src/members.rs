@@ -8,10 +8,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 use twinpool_shared::{
     error::{Error, ErrorKind},
-    item::shard_of,
     personal::Sub,
     port::{Backup, ReadPool},
     run::{MembersCheckpoint, Run, keys},
@@ -21,6 +21,8 @@ use crate::{Reconciler, documents::value, is_over};
 
 /// Members after which documents are written: a document of one prefix alone stays below DynamoDB's 400 KB.
 const KEPT_MAX: usize = 8_000;
+/// Documents written at the same time, for one list.
+const CONCURRENCY_MAX: usize = 8;
 
 /// Members of one prefix, by group.
 type Members = BTreeMap<String, Vec<Sub>>;
@@ -50,18 +52,16 @@ impl Roster {
 
 /// The walk's prefix that covers a user.
 fn prefix_of<'a>(run: &'a Run, sub: &Sub) -> &'a str {
-    // All prefixes but the last, which stands for the users of none, are of one length.
-    let length = run.prefixes.first().map_or(0, String::len);
+    // All but the last, which stands for the users of none, are of one length and in order.
+    let Some((rest, prefixes)) = run.prefixes.split_last() else {
+        return "";
+    };
+    let length = prefixes.first().map_or(0, String::len);
     let found = sub.as_str().get(..length).and_then(|first| {
-        let place = run.prefixes.binary_search_by(|prefix| prefix.as_str().cmp(first));
-        place.ok().and_then(|place| run.prefixes.get(place))
+        let place = prefixes.binary_search_by(|prefix| prefix.as_str().cmp(first)).ok()?;
+        prefixes.get(place)
     });
-    // `shard_of` decides in which partitions the user is; one of no prefix is looked for there.
-    debug_assert!(found.is_some() || length == 0 || !shard_of(sub).is_ascii_hexdigit() || length > 1);
-    found
-        .or_else(|| run.prefixes.last())
-        .map(String::as_str)
-        .unwrap_or_default()
+    found.unwrap_or(rest)
 }
 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
@@ -89,24 +89,28 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
                 format!("run {} has no list {list} of groups", run.id),
             )
         })?;
+        // Stored before anything is walked: an attempt that is killed must not share its number with the next.
         at.attempts.push(0);
+        self.replace(pool, &key, &at).await?;
+        let mut resumed = at.token.is_some();
         let mut kept: BTreeMap<&str, Members> = BTreeMap::new();
         let mut count = 0;
         while let Some(group) = names.get(at.group) {
             let page = match self.reader.members_page(pool, group, at.token.as_deref()).await {
                 Ok(page) => page,
-                // A token lives for an hour. The list is walked anew; what was kept of it no longer counts.
-                Err(error) if error.kind == ErrorKind::Rejected && at.token.is_some() => {
+                // A token lives for an hour, and this one is an earlier attempt's. The list is walked anew; what was kept of it
+                // no longer counts.
+                Err(error) if error.kind == ErrorKind::Rejected && resumed => {
                     at = MembersCheckpoint {
                         attempts: at.attempts.iter().map(|_| 0).collect(),
                         ..MembersCheckpoint::default()
                     };
-                    kept.clear();
-                    count = 0;
+                    resumed = false;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            resumed = false;
             // A group that is gone has no members.
             let (members, token) = page.map_or_else(|| (Vec::new(), None), |page| (page.entries, page.token));
             self.watch.advanced(members.len() as u64);
@@ -148,32 +152,41 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         let Some(count) = at.attempts.last_mut() else {
             return Ok(());
         };
-        for (prefix, members) in kept {
-            let key = keys::members(pool, &run.id, prefix, (list, attempt, *count));
-            self.replace(pool, &key, &members).await?;
-        }
+        let number = *count;
+        let writes = kept.into_iter().map(|(prefix, members)| {
+            let key = keys::members(pool, &run.id, prefix, (list, attempt, number));
+            async move { self.replace(pool, &key, &members).await }
+        });
+        let writes: Vec<_> = writes.collect();
+        stream::iter(writes)
+            .buffer_unordered(CONCURRENCY_MAX)
+            .try_collect::<()>()
+            .await?;
         *count += 1;
         Ok(())
     }
 
     /// The groups of the users of one prefix, from all lists.
     pub(crate) async fn roster(&self, pool: &str, run: &Run, prefix: &str) -> Result<Roster, Error> {
+        let pk = keys::lease(pool).pk;
         let mut counted = Vec::with_capacity(run.group_lists);
-        for list in 0..run.group_lists {
-            let at = self
-                .load::<MembersCheckpoint>(&keys::members_checkpoint(pool, &run.id, list))
-                .await?;
-            match at {
-                Some((at, _)) if at.done => counted.push(at.attempts),
-                // Without one list its members would seem to have left.
-                _ => {
-                    let what = format!("list {list} of groups of run {} is not walked to its end", run.id);
-                    return Err(Error::new(ErrorKind::Unavailable, what));
-                }
+        // All lists by one query: there may be hundreds of lists, and hundreds of prefixes that ask.
+        for document in self.backup.documents(&pk, &keys::members_checkpoints(&run.id)).await? {
+            let at: MembersCheckpoint = value(&document)?;
+            if at.done {
+                counted.push(at.attempts);
             }
         }
+        // Without one list its members would seem to have left. All there: in the order of their keys they are in their own.
+        if counted.len() != run.group_lists {
+            let walked = counted.len();
+            let what = format!(
+                "of {} lists of groups of run {} only {walked} are walked to their end",
+                run.group_lists, run.id
+            );
+            return Err(Error::new(ErrorKind::Unavailable, what));
+        }
         let first = keys::members_prefix(&run.id, prefix);
-        let pk = keys::lease(pool).pk;
         let mut roster = Roster::default();
         for document in self.backup.documents(&pk, &first).await? {
             let place = document.key.sk.strip_prefix(&first).map(|rest| rest.split('#'));
@@ -196,5 +209,57 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             }
         }
         Ok(roster)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpool_shared::{item::SHARDS, run::GroupTally, time::EPOCH};
+
+    use super::*;
+
+    fn run_of(prefixes: Vec<String>) -> Run {
+        Run {
+            id: "r".to_owned(),
+            started_at: EPOCH,
+            members_from: EPOCH,
+            prefixes,
+            group_lists: 0,
+            estimated_users: None,
+            sample: Vec::new(),
+            groups: GroupTally::default(),
+            result: None,
+        }
+    }
+
+    fn prefix(run: &Run, sub: &str) -> String {
+        prefix_of(run, &Sub::new(sub).unwrap()).to_owned()
+    }
+
+    #[test]
+    fn every_first_digit_finds_its_prefix_and_nothing_else_does() {
+        for digits in 1..=3 {
+            let mut prefixes = vec![String::new()];
+            for _ in 0..digits {
+                let longer = |prefix: &String| SHARDS.map(|digit| format!("{prefix}{digit}"));
+                prefixes = prefixes.iter().flat_map(longer).collect();
+            }
+            let hexadecimal = prefixes.clone();
+            prefixes.push("_".to_owned());
+            let run = run_of(prefixes);
+            for expected in hexadecimal {
+                assert_eq!(prefix(&run, &format!("{expected}-rest")), expected);
+            }
+            for other in ["_", "G00", "zz-top", "-000"] {
+                assert_eq!(prefix(&run, other), "_", "{other} with {digits} digits");
+            }
+        }
+    }
+
+    #[test]
+    fn one_walk_of_everybody_covers_everybody() {
+        let run = run_of(vec![String::new()]);
+        assert_eq!(prefix(&run, "0f1e"), "");
+        assert_eq!(prefix(&run, "_"), "");
     }
 }

@@ -9,18 +9,20 @@ use std::collections::{BTreeMap, HashMap};
 use tokio::sync::Mutex;
 use twinpool_shared::{
     error::Error,
-    item::{GroupItem, Key, UserItem},
+    item::{GroupItem, Key, UserItem, group_key},
     marks::Part,
     personal::Sub,
     port::{Backup, Document, Page, Written},
     time::Timestamp,
 };
 
-/// A backup that is only read. Documents of the run are kept in memory.
+/// A backup that is only read. Documents of the run are kept in memory, and so are groups that would have been written: which
+/// memberships count depends on them.
 #[derive(Debug)]
 pub struct Rehearsal<B> {
     backup: B,
     documents: Mutex<BTreeMap<(String, String), Document>>,
+    groups: Mutex<BTreeMap<(String, String), GroupItem>>,
 }
 
 impl<B> Rehearsal<B> {
@@ -30,6 +32,7 @@ impl<B> Rehearsal<B> {
         Self {
             backup,
             documents: Mutex::default(),
+            groups: Mutex::default(),
         }
     }
 }
@@ -52,14 +55,23 @@ impl<B: Backup> Backup for Rehearsal<B> {
     }
 
     async fn group(&self, pool: &str, name: &str) -> Result<Option<GroupItem>, Error> {
-        self.backup.group(pool, name).await
+        let kept = self.groups.lock().await.get(&place(&group_key(pool, name))).cloned();
+        match kept {
+            Some(item) => Ok(Some(item)),
+            None => self.backup.group(pool, name).await,
+        }
     }
 
     async fn groups(&self, pool: &str) -> Result<Vec<GroupItem>, Error> {
-        self.backup.groups(pool).await
+        let mut items = self.backup.groups(pool).await?;
+        let kept = self.groups.lock().await;
+        items.retain(|item| !kept.contains_key(&place(&item.key)));
+        items.extend(kept.values().filter(|item| item.pool == pool).cloned());
+        Ok(items)
     }
 
-    async fn put_group(&self, _next: &GroupItem, _replaced: Option<u64>) -> Result<Written, Error> {
+    async fn put_group(&self, next: &GroupItem, _replaced: Option<u64>) -> Result<Written, Error> {
+        self.groups.lock().await.insert(place(&next.key), next.clone());
         Ok(Written::Stored)
     }
 

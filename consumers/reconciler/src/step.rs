@@ -9,11 +9,14 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use twinpool_shared::{
     error::{Error, ErrorKind},
-    port::{Backup, ReadPool},
+    port::{Backup, RawPool, ReadPool},
     run::RunResult,
 };
 
-use crate::{CHAINS, Holder, Reconciler};
+use crate::{
+    CHAINS, Holder, Reconciler,
+    configuration::{CaptureReport, capture},
+};
 
 /// For how long a step that was killed keeps other runs out: as long as a function of Lambda can run.
 const LEASE_SECONDS: i64 = 900;
@@ -45,7 +48,13 @@ fn one() -> u32 {
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Step {
     /// Plans a run, or finds the one to go on with.
-    Plan,
+    Plan {
+        /// How many groups may be deleted, instead of the guard's own allowance.
+        #[serde(default)]
+        allow_deletes: Option<u64>,
+    },
+    /// Captures the configuration.
+    Configuration,
     /// Walks the members of one list of groups, as far as time allows.
     Members {
         /// The run.
@@ -71,7 +80,7 @@ pub enum Step {
 }
 
 /// What a step answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Answer {
     /// The run, and what there is to do.
@@ -84,6 +93,12 @@ pub enum Answer {
         lists: Vec<usize>,
         /// Prefixes of users.
         prefixes: Vec<String>,
+    },
+    /// What of the configuration was captured.
+    Configuration {
+        /// What came of it.
+        #[serde(flatten)]
+        report: CaptureReport,
     },
     /// Whether the list is walked to its end; if not, the step is ordered again.
     Members {
@@ -106,7 +121,7 @@ pub enum Answer {
     },
 }
 
-impl<P: ReadPool, B: Backup> Reconciler<P, B> {
+impl<P: ReadPool + RawPool, B: Backup> Reconciler<P, B> {
     /// Carries out one step until `deadline`.
     ///
     /// # Errors
@@ -135,14 +150,19 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     async fn carry_out(&self, order: &Order, deadline: Instant) -> Result<Answer, Error> {
         let pool = order.pool.as_str();
         match &order.step {
-            Step::Plan => {
-                let run = Box::pin(self.plan(pool, &order.owner)).await?;
+            Step::Plan { allow_deletes } => {
+                let run = Box::pin(self.plan(pool, &order.owner, *allow_deletes)).await?;
                 Ok(Answer::Plan {
                     run: run.id,
                     workers: CHAINS,
                     lists: (0..run.group_lists).collect(),
                     prefixes: run.prefixes,
                 })
+            }
+            Step::Configuration => {
+                let capture = capture(&self.reader, &self.backup, &self.clock, pool, self.retention_seconds);
+                let report = Box::pin(capture).await?;
+                Ok(Answer::Configuration { report })
             }
             Step::Members { run, list } => {
                 let run = self.planned(pool, run).await?;

@@ -14,14 +14,18 @@ use twinpool_shared::{
         Field, Guard, Refusal, Suspicion, groups_as_of, groups_evidence, judge_suspect, profile_evidence, walked_groups,
     },
     run::{GuardTrip, Pending, Run, RunResult, UserTally, keys},
+    user::Tombstone,
 };
 
-use crate::{Finding, Reconciler, Subject, documents::value};
+use crate::{Finding, Reconciler, Subject};
 
 /// Examples in an alarm.
 const EXAMPLES_MAX: usize = 20;
 /// Suspects after which looking is proved anew.
 const PROVED_EVERY: usize = 100;
+
+/// Source of what a sweep finds out.
+const SOURCE: &str = "reconcile";
 
 /// What a sweep came to, so far.
 #[derive(Default)]
@@ -48,7 +52,12 @@ pub(crate) fn trip(guard: Guard, refusal: Refusal, examples: impl Iterator<Item 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     /// Ends a run. Ending it again gives the same result.
     pub(crate) async fn sweep(&self, pool: &str, run: &Run, allowed: Option<u64>) -> Result<RunResult, Error> {
+        if let Some(result) = &run.result {
+            return Ok(result.clone());
+        }
         let mut users = UserTally::default();
+        let mut gone = Vec::new();
+        let mut left = Vec::new();
         for prefix in &run.prefixes {
             let tally = self
                 .load::<UserTally>(&keys::users_checkpoint(pool, &run.id, prefix))
@@ -57,16 +66,18 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
                 let what = format!("the users of prefix {prefix:?} of run {} are not walked", run.id);
                 return Err(Error::new(ErrorKind::Unavailable, what));
             };
+            for number in 0..tally.pending {
+                let key = keys::pending(pool, &run.id, prefix, number);
+                let Some((part, _)) = self.load::<Pending>(&key).await? else {
+                    return Err(Error::new(
+                        ErrorKind::NotFound,
+                        format!("there is no document {}", key.sk),
+                    ));
+                };
+                gone.extend(part.gone);
+                left.extend(part.left);
+            }
             users.add(&tally);
-        }
-        let pk = keys::lease(pool).pk;
-        let pending = self.backup.documents(&pk, &keys::pending_prefix(&run.id)).await?;
-        let mut gone = Vec::new();
-        let mut left = Vec::new();
-        for document in &pending {
-            let part: Pending = value(document)?;
-            gone.extend(part.gone);
-            left.extend(part.left);
         }
         let mut swept = Swept::default();
         let mut guard = run.groups.guard.clone();
@@ -88,6 +99,11 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         users.undecided += swept.undecided;
         // A suspect that was there after all was no drift of the backup; one that was buried was.
         users.drifted += swept.deleted;
+        if swept.deleted > 0 {
+            users
+                .drift
+                .insert(Field::MissingInPool.kind().to_owned(), swept.deleted);
+        }
         let result = RunResult {
             finished_at: (self.clock)(),
             drift_found: users.drifted + run.groups.drift + kept,
@@ -141,12 +157,10 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         if let Err(refusal) = guard.judge() {
             return Ok(Err(refused(refusal)));
         }
-        if !gone.is_empty() {
-            for sub in &users.sample_missing {
-                // In the pool, and in no walk by prefix: prefixes do not add up.
-                if self.reader.find_user(pool, sub).await?.is_some() {
-                    return Ok(Err(refused(Refusal::Incomplete)));
-                }
+        for sub in &users.sample_missing {
+            // In the pool, and in no walk by prefix: prefixes do not add up, and nobody knows who else was not shown.
+            if self.reader.find_user(pool, sub).await?.is_some() {
+                return Ok(Err(refused(Refusal::Blind)));
             }
         }
         let mut young = Vec::new();
@@ -154,7 +168,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             if place % PROVED_EVERY == 0 && !self.looking_finds(pool, users.control.as_ref()).await? {
                 return Ok(Err(refused(Refusal::Blind)));
             }
-            if let Suspicion::TooYoung(until) = self.look_for(pool, sub, swept).await? {
+            if let Suspicion::TooYoung(until) = self.look_for(pool, run, sub, swept).await? {
                 young.push((sub, until));
             }
         }
@@ -164,7 +178,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await;
         }
         for (sub, _) in young {
-            if let Suspicion::TooYoung(_) = self.look_for(pool, sub, swept).await? {
+            if let Suspicion::TooYoung(_) = self.look_for(pool, run, sub, swept).await? {
                 swept.undecided += 1;
             }
         }
@@ -187,18 +201,28 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         Ok(false)
     }
 
-    async fn look_for(&self, pool: &str, sub: &Sub, swept: &mut Swept) -> Result<Suspicion, Error> {
+    async fn look_for(&self, pool: &str, run: &Run, sub: &Sub, swept: &mut Swept) -> Result<Suspicion, Error> {
+        let asked_at = (self.clock)();
         let read = self.reader.find_user(pool, sub).await?;
         let read_at = (self.clock)();
         let item = self.backup.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
-        let suspicion = judge_suspect(item.as_ref(), read.as_ref(), read_at);
+        let suspicion = judge_suspect(item.as_ref(), read.as_ref(), asked_at);
         let observation = match (suspicion, read) {
+            // The user was gone no later than when the answer was there.
             (Suspicion::Gone, _) => Observation {
-                source: "reconcile".to_owned(),
+                source: SOURCE.to_owned(),
                 evidence: Evidence::Gone { announced_at: read_at },
             },
-            (Suspicion::Present, Some(user)) => profile_evidence(&user, read_at),
-            _ => return Ok(suspicion),
+            (Suspicion::Present, Some(user)) => profile_evidence(&user, asked_at),
+            _ => {
+                let tombstone = item.as_ref().and_then(|item| item.record.deleted.as_ref());
+                let own = |tombstone: &Tombstone| tombstone.cause == SOURCE && tombstone.at >= run.started_at;
+                // Buried by a sweep of this run that was killed.
+                if suspicion == Suspicion::Settled && tombstone.is_some_and(own) {
+                    swept.deleted += 1;
+                }
+                return Ok(suspicion);
+            }
         };
         let written = self.writer().user(pool, sub, item, &[observation]).await?.is_some();
         swept.writes += u64::from(written);
@@ -234,6 +258,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             estimated: None,
             allowed,
         };
+        let guard = guard.allowed_or_more();
         if let Err(refusal) = guard.judge() {
             let examples = left.iter().map(|(sub, _)| sub.to_string());
             return Ok(Err(GuardTrip {

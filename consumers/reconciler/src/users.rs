@@ -13,10 +13,12 @@ use twinpool_shared::{
     personal::Sub,
     port::{Backup, ReadPool},
     reconcile::{
-        Field, Seen, Shard, Walked, differences, groups_as_of, groups_evidence, profile_evidence, walked_groups,
+        Field, Seen, Shard, Walked, differences, disputed, effective_groups, groups_as_of, groups_evidence,
+        profile_evidence, walked_groups,
     },
     run::{Pending, Run, UserTally, keys},
     time::Timestamp,
+    user::UserRecord,
 };
 
 use crate::{Finding, Reconciler, Subject, members::Roster};
@@ -25,8 +27,10 @@ use crate::{Finding, Reconciler, Subject, members::Roster};
 const CONCURRENCY_MAX: usize = 8;
 /// Partitions read at the same time, in one walk.
 const PARTITIONS_MAX: usize = 4;
-/// Users in one pending document.
-const PENDING_MAX: usize = 4_000;
+/// Users in one pending document of those whom the walk did not show: below DynamoDB's 400 KB.
+const GONE_MAX: usize = 4_000;
+/// The same of those with a lost membership, each with up to 100 groups of up to 128 characters.
+const LEFT_MAX: usize = 5;
 
 /// What the walk of one prefix holds users against.
 struct Ground<'a> {
@@ -78,7 +82,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         pending.gone = shard.missing();
         tally.suspects = pending.gone.len() as u64;
         tally.losses = pending.left.len() as u64;
-        self.store_pending(pool, run, prefix, pending).await?;
+        tally.pending = self.store_pending(pool, run, prefix, &pending).await?;
         self.replace(pool, &key, &tally).await?;
         Ok(tally)
     }
@@ -129,9 +133,12 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         let filter = (!prefix.is_empty()).then_some(prefix);
         let in_prefix = ground.run.sample.iter().filter(|sub| sub.as_str().starts_with(prefix));
         let mut sample: BTreeSet<&Sub> = in_prefix.collect();
+        // Before the page is asked for: a page does not show whoever was deleted a window before this, however long the page
+        // before it takes to be mended.
+        let mut read_at = (self.clock)();
         let mut page = self.reader.users_page(ground.pool, filter, None).await?;
         loop {
-            let read_at = (self.clock)();
+            self.watch.advanced(page.entries.len() as u64);
             let mut cases = Vec::new();
             for (sub, user) in page.entries {
                 if !sub.as_str().starts_with(prefix) {
@@ -140,22 +147,25 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
                 }
                 sample.remove(&sub);
                 let walked = ground.walked(&sub, user);
-                count(tally, &sub, &walked);
-                if shard.see(&sub, &walked) == Seen::Differs {
+                let seen = shard.see(&sub, &walked);
+                if seen != Seen::Again {
+                    count(tally, &sub, &walked);
+                }
+                if seen == Seen::Differs {
                     cases.push(Case { sub, walked, read_at });
                 }
             }
             // The next page is fetched while this one is mended.
             let token = page.token;
             let next = async {
-                match &token {
-                    Some(token) => self.reader.users_page(ground.pool, filter, Some(token)).await.map(Some),
-                    None => Ok(None),
-                }
+                let Some(token) = &token else { return Ok(None) };
+                let asked_at = (self.clock)();
+                let next = self.reader.users_page(ground.pool, filter, Some(token)).await?;
+                Ok(Some((asked_at, next)))
             };
             let (next, ()) = try_join(next, Box::pin(self.mend(ground, cases, tally, pending))).await?;
             match next {
-                Some(next) => page = next,
+                Some(next) => (read_at, page) = next,
                 None => break,
             }
         }
@@ -172,11 +182,11 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         pending: &mut Pending,
     ) -> Result<(), Error> {
         for sub in shard.missing() {
+            let read_at = (self.clock)();
             if let Some(user) = self.reader.find_user(ground.pool, &sub).await? {
                 let walked = ground.walked(&sub, user);
                 count(tally, &sub, &walked);
                 if shard.see(&sub, &walked) == Seen::Differs {
-                    let read_at = (self.clock)();
                     let case = Case { sub, walked, read_at };
                     self.mend(ground, vec![case], tally, pending).await?;
                 }
@@ -193,9 +203,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         tally: &mut UserTally,
         pending: &mut Pending,
     ) -> Result<(), Error> {
-        let walked = cases.len();
         if cases.is_empty() {
-            self.watch.advanced(0);
             return Ok(());
         }
         let subs: Vec<Sub> = cases.iter().map(|case| case.sub.clone()).collect();
@@ -206,7 +214,6 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         });
         let work: Vec<_> = work.collect();
         let mended: Vec<Mended> = stream::iter(work).buffered(CONCURRENCY_MAX).try_collect().await?;
-        debug_assert_eq!(walked, mended.len());
         for one in mended {
             tally.writes += u64::from(one.written);
             tally.undecided += u64::from(one.undecided);
@@ -219,8 +226,13 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     }
 
     async fn mend_one(&self, ground: &Ground<'_>, case: Case, item: Option<UserItem>) -> Result<Mended, Error> {
-        let Case { sub, walked, read_at } = case;
+        let Case {
+            sub,
+            mut walked,
+            read_at,
+        } = case;
         let record = item.as_ref().map(|item| &item.record);
+        walked.groups.extend(ground.kept_groups(record));
         let fields = differences(record, &walked, &ground.groups);
         if fields.is_empty() {
             return Ok(Mended::default());
@@ -233,7 +245,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         let joins = fields
             .iter()
             .any(|field| matches!(field, Field::JoinedGroup(_) | Field::MissingInBackup));
-        let mut observations = vec![profile_evidence(&walked.user, read_at)];
+        let profile = profile_evidence(&walked.user, read_at);
+        let disputed = record.map_or_else(Vec::new, |record| disputed(record, &profile, &walked, &ground.groups));
+        let mut observations = vec![profile];
         if joins && !loses {
             observations.push(groups_evidence(walked.groups.clone(), as_of, read_at));
         }
@@ -242,11 +256,12 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             .user(ground.pool, &sub, item.clone(), &observations)
             .await?
             .is_some();
-        let mut undecided = false;
-        let disputed = fields.iter().any(Field::is_of_profile) && !fields.contains(&Field::Buried);
-        if !written && disputed {
+        // A tombstone that is so young is not contradicted by a list that may show who is gone.
+        let mut undecided = disputed.contains(&Field::Buried);
+        if !undecided && !disputed.is_empty() {
             // The backup says that it is newer than what the pool shows. One of the two is mistaken: look once more.
-            (written, undecided) = self.look_again(ground, &sub).await?;
+            let again = self.look_again(ground, &sub).await?;
+            (written, undecided) = (written || again.0, again.1);
         }
         let left = loses.then(|| (sub.clone(), walked.groups.iter().cloned().collect()));
         if written || left.is_some() {
@@ -268,10 +283,10 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     /// A second look at a user whose record claims to be newer than the pool: whether it was written, and whether it is still
     /// open. A walk may show a list from before a change; what it shows twice, a window later than the record, is so.
     async fn look_again(&self, ground: &Ground<'_>, sub: &Sub) -> Result<(bool, bool), Error> {
+        let read_at = (self.clock)();
         let Some(user) = self.reader.find_user(ground.pool, sub).await? else {
             return Ok((false, false));
         };
-        let read_at = (self.clock)();
         let stored = self
             .backup
             .users(ground.pool, std::slice::from_ref(sub))
@@ -300,20 +315,23 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         Ok((written, !written))
     }
 
-    async fn store_pending(&self, pool: &str, run: &Run, prefix: &str, mut pending: Pending) -> Result<(), Error> {
+    /// Stores what is left for the end; in how many documents.
+    async fn store_pending(&self, pool: &str, run: &Run, prefix: &str, pending: &Pending) -> Result<usize, Error> {
+        let gone = pending.gone.chunks(GONE_MAX).map(|gone| Pending {
+            gone: gone.to_vec(),
+            left: Vec::new(),
+        });
+        let left = pending.left.chunks(LEFT_MAX).map(|left| Pending {
+            gone: Vec::new(),
+            left: left.to_vec(),
+        });
         let mut number = 0;
-        while !pending.gone.is_empty() || !pending.left.is_empty() {
-            let gone = pending.gone.split_off(pending.gone.len().saturating_sub(PENDING_MAX));
-            // A user has up to 100 groups of up to 128 characters.
-            let left = pending
-                .left
-                .split_off(pending.left.len().saturating_sub(PENDING_MAX / 160));
-            let part = Pending { gone, left };
+        for part in gone.chain(left) {
             self.replace(pool, &keys::pending(pool, &run.id, prefix, number), &part)
                 .await?;
             number += 1;
         }
-        Ok(())
+        Ok(number)
     }
 }
 
@@ -323,6 +341,17 @@ impl Ground<'_> {
             user,
             groups: walked_groups(self.roster.of(sub), &self.groups),
         }
+    }
+
+    /// Groups of a user whose members nobody walked, because the pool does not list them and they are kept all the same.
+    fn kept_groups(&self, record: Option<&UserRecord>) -> Vec<String> {
+        let kept = &self.run.groups.kept;
+        if kept.is_empty() {
+            return Vec::new();
+        }
+        let held = record.map(|record| effective_groups(record, &self.groups));
+        let held = held.into_iter().flatten();
+        held.filter(|name| kept.contains(name)).collect()
     }
 }
 

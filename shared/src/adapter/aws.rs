@@ -52,9 +52,11 @@ pub const LISTENER_BUDGET: Budget = Budget {
     ..CONSUMER_BUDGET
 };
 
-/// A consumer's calls to Cognito, whose quotas are per second: a retry within the same second is refused again, and counts.
+/// A consumer's calls to Cognito: one attempt. What is tried again, and when, is up to `adapter::pool`, which asks the governor
+/// first.
 pub const COGNITO_BUDGET: Budget = Budget {
-    backoff_millis: 800,
+    operation_millis: CONSUMER_BUDGET.attempt_millis,
+    attempts: 1,
     ..CONSUMER_BUDGET
 };
 

@@ -60,6 +60,7 @@ pub fn start_logs() {
         "twinpool_triggers",
         "twinpool_admin_events",
         "twinpool_replicator",
+        "twinpool_reconciler",
     ];
     let mains = [
         "post_confirmation",
@@ -67,6 +68,7 @@ pub fn start_logs() {
         "custom_message",
         "admin_events",
         "replicator",
+        "reconciler",
     ];
     let targets = own.iter().chain(&mains).map(|target| format!("{target}={level}"));
     let directives: Vec<String> = std::iter::once("warn".to_owned()).chain(targets).collect();

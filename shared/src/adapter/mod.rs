@@ -7,10 +7,16 @@
 pub mod aws;
 #[cfg(feature = "chain")]
 pub mod chain;
+#[cfg(feature = "cognito")]
+pub mod governor;
 #[cfg(feature = "lambda")]
 pub mod lambda;
+#[cfg(feature = "dynamodb")]
+pub mod lookup;
 #[cfg(feature = "cognito")]
 pub mod pool;
+#[cfg(feature = "operator")]
+pub mod profile;
 #[cfg(feature = "sqs")]
 pub mod queue;
 #[cfg(feature = "dynamodb")]

@@ -177,8 +177,10 @@ impl Backup for Table {
             .await
     }
 
-    async fn users_in(&self, partition: &str, token: Option<&str>) -> Result<Page<UserItem>, Error> {
-        let page = self.query(partition, USER_PREFIX, token, false).await?;
+    async fn users_in(&self, partition: &str, sub_prefix: &str, token: Option<&str>) -> Result<Page<UserItem>, Error> {
+        let page = self
+            .query(partition, &format!("{USER_PREFIX}{sub_prefix}"), token, false)
+            .await?;
         let mut users = Vec::with_capacity(page.entries.len());
         for item in page.entries {
             let user: UserItem = read_item(item)?;

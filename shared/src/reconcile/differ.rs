@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     group::{GroupRecord, GroupSettings},
+    merge::absorb,
     observation::{Evidence, Observation, UserRead, walked_as_of},
     personal::Sub,
     time::Timestamp,
@@ -105,6 +106,8 @@ pub enum Seen {
     Same,
     /// The backup says something else, or has a tombstone, or lacks the user: read the item and look closer.
     Differs,
+    /// The walk showed the user before. What changed since is the next run's.
+    Again,
 }
 
 /// The stored users of one walk's share, to hold the walk against.
@@ -127,24 +130,31 @@ struct Stored {
 impl Shard {
     /// Notes a stored user. A second note of the same user replaces the first.
     pub fn note(&mut self, record: &UserRecord, groups: &BTreeMap<String, GroupRecord>) {
-        let alive = record.is_alive();
+        let held = self.users.get(&record.sub);
         let stored = Stored {
             fingerprint: Fingerprint::of_stored(record, groups),
-            alive,
-            seen: false,
+            alive: record.is_alive(),
+            seen: held.is_some_and(|held| held.seen),
         };
-        let replaced = self.users.insert(record.sub.clone(), stored);
-        if !replaced.is_some_and(|stored| stored.alive) && alive {
-            self.living += 1;
-        }
+        self.living -= u64::from(held.is_some_and(|held| held.alive));
+        self.living += u64::from(stored.alive);
+        self.users.insert(record.sub.clone(), stored);
     }
 
     /// Holds a walked user against what was noted, and remembers that the walk showed them.
     pub fn see(&mut self, sub: &Sub, walked: &Walked) -> Seen {
         let Some(stored) = self.users.get_mut(sub) else {
+            let unknown = Stored {
+                fingerprint: None,
+                alive: false,
+                seen: true,
+            };
+            self.users.insert(sub.clone(), unknown);
             return Seen::Differs;
         };
-        stored.seen = true;
+        if std::mem::replace(&mut stored.seen, true) {
+            return Seen::Again;
+        }
         if stored.alive && stored.fingerprint == Some(Fingerprint::of_walked(walked)) {
             Seen::Same
         } else {
@@ -299,6 +309,22 @@ pub fn differences(stored: Option<&UserRecord>, walked: &Walked, groups: &BTreeM
     let held = effective_groups(record, groups);
     fields.extend(walked.groups.difference(&held).cloned().map(Field::JoinedGroup));
     fields.extend(held.difference(&walked.groups).cloned().map(Field::LeftGroup));
+    fields
+}
+
+/// In what a stored user goes on to differ when the record has absorbed the walk's `evidence`: there the record claims to be
+/// newer than what the pool shows.
+#[must_use]
+pub fn disputed(
+    record: &UserRecord,
+    evidence: &Observation,
+    walked: &Walked,
+    groups: &BTreeMap<String, GroupRecord>,
+) -> Vec<Field> {
+    let mut after = record.clone();
+    absorb(&mut after, evidence);
+    let mut fields = differences(Some(&after), walked, groups);
+    fields.retain(|field| field.is_of_profile() || *field == Field::Buried);
     fields
 }
 

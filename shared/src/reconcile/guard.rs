@@ -12,7 +12,7 @@ use crate::{
     user::{CONSISTENCY_WINDOW_MILLIS, UserRecord},
 };
 
-/// Deletions that are always allowed, in number; above that, [`ALLOWANCE_PERCENT`] of the living.
+/// Deletions that are always allowed, in number; above that, a share of the living.
 pub const ALLOWANCE_MIN: u64 = 20;
 /// Share of the living that may be deleted in one run, in percent.
 const ALLOWANCE_PERCENT: u64 = 2;
@@ -30,7 +30,7 @@ pub struct Guard {
     pub suspects: u64,
     /// What the pool itself says it has, if it says so.
     pub estimated: Option<u64>,
-    /// Deletions that an operator allowed by number.
+    /// Deletions that an operator allowed by number, instead of the allowance: no more than these, also when they are fewer.
     pub allowed: Option<u64>,
 }
 
@@ -43,7 +43,8 @@ pub enum Refusal {
     Empty,
     /// The walk showed far fewer than the pool says it has.
     Incomplete,
-    /// The filter did not find a user who was there a moment ago, so that it proves nothing.
+    /// The filter did not find, or a walk by prefix did not show, a user who is there: that somebody is not found proves
+    /// nothing.
     Blind,
 }
 
@@ -68,6 +69,15 @@ impl Guard {
         share.max(ALLOWANCE_MIN)
     }
 
+    /// The same, where what an operator allowed was said of users: it adds to the allowance and takes nothing from it.
+    #[must_use]
+    pub fn allowed_or_more(self) -> Self {
+        Self {
+            allowed: self.allowed.map(|allowed| allowed.max(self.allowance())),
+            ..self
+        }
+    }
+
     /// Whether the suspects may be confirmed and deleted.
     ///
     /// # Errors
@@ -79,8 +89,12 @@ impl Guard {
         if self.walked == 0 {
             return Err(Refusal::Empty);
         }
-        if self.suspects <= self.allowed.unwrap_or(0) {
-            return Ok(());
+        if let Some(allowed) = self.allowed {
+            return if self.suspects <= allowed {
+                Ok(())
+            } else {
+                Err(Refusal::TooMany)
+            };
         }
         let shortfall = |estimated: u64| {
             let tolerated = (estimated.saturating_mul(SHORTFALL_PERCENT) / 100).max(ALLOWANCE_MIN);

@@ -17,6 +17,7 @@ use twinpool_shared::{
     merge::{Decision, merge},
     observation::{Evidence, Observation, UserRead},
     personal::{Personal, Sub},
+    port::Backup,
     time::Timestamp,
     user::{Account, Attributes, UserRecord},
 };

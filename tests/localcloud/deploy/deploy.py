@@ -27,7 +27,8 @@ from samtranslator.yaml_helper import yaml_parse
 sys.dont_write_bytecode = True
 import overlay
 
-TEMPLATE = pathlib.Path(__file__).resolve().parents[3] / "infra" / "primary.yaml"
+INFRA = pathlib.Path(__file__).resolve().parents[3] / "infra"
+TEMPLATE = INFRA / "primary.yaml"
 # Binary name -> logical id in the template.
 FUNCTIONS = {
     "post-confirmation": "PostConfirmation",
@@ -35,14 +36,16 @@ FUNCTIONS = {
     "custom-message": "CustomMessage",
     "admin-events": "AdminEvents",
     "replicator": "Replicator",
+    "reconciler": "Reconciler",
 }
+STATE_MACHINE = "ReconcileStateMachine"
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoint", required=True, help="URL that everything goes through (the gateway)")
     parser.add_argument("--ministack", help="the emulator's own URL; packages are uploaded there, past the gateway")
-    parser.add_argument("--bin-dir", type=pathlib.Path, help="folder with the five binaries")
+    parser.add_argument("--bin-dir", type=pathlib.Path, help="folder with the functions' binaries")
     parser.add_argument("--stack", default="twinpool")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--recovery-region", default="eu-west-1")
@@ -53,6 +56,8 @@ def arguments():
     parser.add_argument("--own-roles", default="")
     parser.add_argument("--batching-window", type=int, default=1, metavar="SECONDS")
     parser.add_argument("--max-receive-count", type=int, default=10)
+    parser.add_argument("--quota-share", type=int, default=50, metavar="PERCENT")
+    parser.add_argument("--reconcile-schedule", metavar="EXPRESSION", help="overlay: without it the schedule is disabled")
     parser.add_argument("--visibility-timeout", type=int, metavar="SECONDS", help="overlay: shorter than the template's")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="overlay: for every function")
     parser.add_argument("--out", type=pathlib.Path, help="where the JSON goes (else stdout)")
@@ -94,8 +99,8 @@ def package(binary):
         return archive.getvalue()
 
 
-def upload(args):
-    """Does what `aws cloudformation package` does, and returns where each package is."""
+def upload(args, template):
+    """Does what `aws cloudformation package` does: uploads what the template names by a path, and names the copy."""
     store = client("s3", args.ministack or args.endpoint, args.region)
     bucket = f"{args.stack}-packages".lower()
     try:
@@ -107,13 +112,18 @@ def upload(args):
     # A key per deployment: CloudFormation updates a function only when its code's address changes.
     stamp = time.time_ns()
 
-    def one(name):
-        key = f"{stamp}/{name}.zip"
-        store.put_object(Bucket=bucket, Key=key, Body=package(args.bin_dir / name))
-        return name, {"Bucket": bucket, "Key": key}
+    def put(key, body):
+        store.put_object(Bucket=bucket, Key=f"{stamp}/{key}", Body=body)
+        return {"Bucket": bucket, "Key": f"{stamp}/{key}"}
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        return dict(pool.map(one, FUNCTIONS))
+        packages = pool.map(lambda name: put(f"{name}.zip", package(args.bin_dir / name)), FUNCTIONS)
+        for logical, location in zip(FUNCTIONS.values(), packages):
+            template["Resources"][logical]["Properties"]["CodeUri"] = location
+    machine = template["Resources"][STATE_MACHINE]["Properties"]
+    definition = json.loads((INFRA / machine["DefinitionUri"]).read_text())
+    overlay.patch_state_machine(definition)
+    machine["DefinitionUri"] = put(machine["DefinitionUri"], json.dumps(definition))
 
 
 def deploy(args):
@@ -121,8 +131,7 @@ def deploy(args):
     if missing:
         raise SystemExit(f"deploy: not in {args.bin_dir}: {', '.join(missing)} (make build)")
     template = yaml_parse(TEMPLATE.read_text())
-    for name, location in upload(args).items():
-        template["Resources"][FUNCTIONS[name]]["Properties"]["CodeUri"] = location
+    upload(args, template)
     parameters = {
         "UserPoolIds": args.pools,
         "RecoveryRegion": args.recovery_region,
@@ -132,7 +141,12 @@ def deploy(args):
         "OwnRoles": args.own_roles,
         "ReplicatorBatchingWindowSeconds": str(args.batching_window),
         "MaxReceiveCount": str(args.max_receive_count),
+        "QuotaSharePercent": str(args.quota_share),
     }
+    if args.reconcile_schedule:
+        parameters["ReconcileSchedule"] = args.reconcile_schedule
+    else:
+        overlay.disable_schedule(template)
     overlay.patch_template(template, parameters, dict(pair.split("=", 1) for pair in args.env))
     outputs = put_stack(args, template, parameters)
     functions = {name: outputs[f"{logical}Arn"] for name, logical in FUNCTIONS.items()}
@@ -157,6 +171,7 @@ def deploy(args):
         "regions": [args.region, args.recovery_region],
         "functions": functions,
         "event_source_mapping": mapping,
+        "state_machine": outputs["ReconcileStateMachineArn"],
     }
 
 

@@ -9,6 +9,8 @@ import time
 
 # Resources of the template that the emulator refuses to create.
 UNSUPPORTED = ("ChangeNotSentAlarm", "ChainNotInvokedAlarm")
+# What the reconciler's plan answers as the number of its workers.
+WORKERS = 4
 
 
 def patch_template(template, parameters, extra_environment):
@@ -31,6 +33,21 @@ def inline_numbers(properties, numbers):
             properties[key] = int(numbers[value["Ref"]])
         elif isinstance(value, dict):
             inline_numbers(value, numbers)
+
+
+def patch_state_machine(definition):
+    """Writes the concurrency of a Map in, which the emulator does not take from the input."""
+    if "MaxConcurrencyPath" in definition:
+        del definition["MaxConcurrencyPath"]
+        definition["MaxConcurrency"] = WORKERS
+    for value in definition.values():
+        if isinstance(value, dict):
+            patch_state_machine(value)
+
+
+def disable_schedule(template):
+    """Whoever works at three in the morning is not disturbed by the reconcile."""
+    template["Resources"]["NightlyReconcile"]["Properties"]["State"] = "DISABLED"
 
 
 def replicate_table(primary, recovery, table, region, properties):

@@ -57,6 +57,29 @@ pub fn figure(count: usize) -> f64 {
     count as f64
 }
 
+/// Memory of a process in KiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// Resident now.
+    pub resident_kib: u64,
+    /// Resident at most, so far.
+    pub peak_kib: u64,
+}
+
+/// Memory of a process; `None` when it has ended or the system has no `/proc`.
+#[must_use]
+pub fn memory(process: u32) -> Option<Memory> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let kib = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
+    };
+    Some(Memory {
+        resident_kib: kib("VmRSS:")?,
+        peak_kib: kib("VmHWM:")?,
+    })
+}
+
 /// CPU time of a process so far, user and system, in seconds. Zero when it has ended.
 #[must_use]
 pub fn cpu_seconds(process: u32) -> f64 {

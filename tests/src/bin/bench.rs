@@ -8,11 +8,24 @@ use std::{
 };
 
 use clap::Parser;
-use twinpool_tests::bench::{Arguments, run};
+use twinpool_tests::bench::{Arguments, reconciler::synthetic, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let report = match Box::pin(run(Arguments::parse())).await {
+    let arguments = Arguments::parse();
+    if let (Some(users), Some(folder)) = (arguments.synthetic_users, &arguments.synthetic_folder) {
+        let measured = Box::pin(synthetic::measure(users, arguments.synthetic_changed_percent, folder)).await;
+        let printed = measured.map(|measured| serde_json::to_writer(io::stdout(), &measured));
+        return match printed {
+            Ok(Ok(())) => ExitCode::SUCCESS,
+            Ok(Err(_)) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("bench: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let report = match Box::pin(run(arguments)).await {
         Ok(report) => report,
         Err(error) => {
             eprintln!("bench: {error}");

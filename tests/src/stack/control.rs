@@ -75,7 +75,7 @@ pub struct Control {
 }
 
 impl Control {
-    pub(super) fn new(endpoint: &str) -> Self {
+    pub(crate) fn new(endpoint: &str) -> Self {
         Self {
             http: Client::builder(TokioExecutor::new()).build_http(),
             endpoint: endpoint.to_owned(),

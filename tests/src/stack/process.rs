@@ -16,13 +16,14 @@ use serde_json::Value;
 
 use super::{Deployment, Failure, Options, PRIMARY, RECOVERY};
 
-const BINARIES: [&str; 6] = [
+const BINARIES: [&str; 7] = [
     "twinpool-localcloud",
     "post-confirmation",
     "post-authentication",
     "custom-message",
     "admin-events",
     "replicator",
+    "reconciler",
 ];
 /// A cold cache and a busy two-core runner included.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
@@ -211,10 +212,14 @@ pub(super) async fn deploy(
         .args(["--batching-window", &options.batching_window_seconds.to_string()])
         .args(["--max-receive-count", &options.max_receive_count.to_string()])
         .args(["--visibility-timeout", &options.visibility_timeout_seconds.to_string()])
+        .args(["--quota-share", &options.quota_share_percent.to_string()])
         .arg("--bin-dir")
         .arg(binaries);
     if let Some(emulator) = &cloud.emulator {
         command.args(["--ministack", emulator]);
+    }
+    if let Some(schedule) = &options.reconcile_schedule {
+        command.args(["--reconcile-schedule", schedule]);
     }
     for (name, value) in &options.environment {
         command.arg("--env").arg(format!("{name}={value}"));

@@ -1,0 +1,62 @@
+//! The commands: one module each, with its arguments and `run`.
+
+mod completions;
+mod diff_config;
+mod doctor;
+mod export;
+mod history;
+mod reconcile;
+mod show;
+mod status;
+mod undelete;
+mod verify;
+
+use clap::Subcommand;
+use twinpool_shared::error::Error;
+
+use crate::{context::Context, exit::Exit};
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check credentials, table, pool, queues, functions, rules, trail and alarms, and name the fix of what is not right
+    Doctor(doctor::Args),
+    /// Last reconcile, lease, marks, queues, replication lag, and users by status
+    Status(status::Args),
+    /// Show a user's record: by sub, user name, e-mail address, phone number or preferred user name
+    Show(show::Args),
+    /// Show what changed in a user's record, version by version
+    History(history::Args),
+    /// List deleted users, and mark those that an import is to bring back; nothing is written to the pool
+    Undelete(undelete::Args),
+    /// Write every user to standard output
+    Export(export::Args),
+    /// Hold the whole pool against the backup, and mend what differs
+    Reconcile(reconcile::Args),
+    /// Compare pool and backup, field by field; exit status 3 when they differ
+    Verify(verify::Args),
+    /// Show what changed in the pool's configuration between two instants
+    DiffConfig(diff_config::Args),
+    /// Print the completion script of a shell
+    Completions(completions::Args),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// As the command says.
+pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Error> {
+    // Boxed: each command's state would otherwise be as big as the biggest.
+    match command {
+        Command::Doctor(args) => Box::pin(doctor::run(context, &args)).await,
+        Command::Status(args) => Box::pin(status::run(context, &args)).await,
+        Command::Show(args) => Box::pin(show::run(context, &args)).await,
+        Command::History(args) => Box::pin(history::run(context, &args)).await,
+        Command::Undelete(args) => Box::pin(undelete::run(context, &args)).await,
+        Command::Export(args) => Box::pin(export::run(context, &args)).await,
+        Command::Reconcile(args) => Box::pin(reconcile::run(context, &args)).await,
+        Command::Verify(args) => Box::pin(verify::run(context, &args)).await,
+        Command::DiffConfig(args) => Box::pin(diff_config::run(context, &args)).await,
+        Command::Completions(args) => completions::run(context, &args),
+    }
+}

@@ -1,0 +1,111 @@
+//! Documents of a run, the members of the groups on disk: they are the table's memory, and not what is measured.
+//!
+//! Invariant: what was put is found again, in the order of its keys.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, ErrorKind as IoKind, Write},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use twinpool_shared::{
+    error::{Error, ErrorKind},
+    item::Key,
+    port::{Document, Written},
+};
+
+/// What the sort keys of walked members begin with; behind it: run, prefix, list, attempt, number.
+const MEMBERS: &str = "reconcile#members#";
+
+/// The documents. What is on disk goes when it is dropped.
+#[derive(Debug)]
+pub(super) struct Spill {
+    folder: PathBuf,
+    others: Mutex<BTreeMap<Key, Document>>,
+}
+
+impl Spill {
+    /// No documents; `folder` is created.
+    pub(super) fn new(folder: PathBuf) -> Result<Self, Error> {
+        std::fs::create_dir_all(&folder).map_err(|_| broken("created"))?;
+        Ok(Self {
+            folder,
+            others: Mutex::default(),
+        })
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<Document> {
+        self.locked().get(key).cloned()
+    }
+
+    /// Members are written once, because nobody else is at work here.
+    pub(super) fn put(&self, next: &Document, replaced: Option<u64>) -> Result<Written, Error> {
+        let mut others = self.locked();
+        if next.key.sk.starts_with(MEMBERS) {
+            // One file for each prefix: it is asked for as a whole.
+            let name = next.key.sk.rsplitn(4, '#').last().unwrap_or_default();
+            let file = OpenOptions::new().create(true).append(true).open(self.folder.join(name));
+            let mut line = serde_json::to_vec(next).map_err(|_| broken("written"))?;
+            line.push(b'\n');
+            let written = file.and_then(|mut file| file.write_all(&line));
+            return written.map(|()| Written::Stored).map_err(|_| broken("written"));
+        }
+        if others.get(&next.key).map(|document| document.version) != replaced {
+            return Ok(Written::Conflict);
+        }
+        others.insert(next.key.clone(), next.clone());
+        Ok(Written::Stored)
+    }
+
+    pub(super) fn list(&self, pk: &str, sk_prefix: &str) -> Result<Vec<Document>, Error> {
+        if sk_prefix.starts_with(MEMBERS) {
+            return self.members(sk_prefix.trim_end_matches('#'));
+        }
+        let others = self.locked();
+        let from = Key {
+            pk: pk.to_owned(),
+            sk: sk_prefix.to_owned(),
+        };
+        let found = others.range(from..);
+        let found = found.take_while(|(key, _)| key.pk == pk && key.sk.starts_with(sk_prefix));
+        Ok(found.map(|(_, document)| document.clone()).collect())
+    }
+
+    fn members(&self, name: &str) -> Result<Vec<Document>, Error> {
+        let file = match File::open(self.folder.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == IoKind::NotFound => return Ok(Vec::new()),
+            Err(_) => return Err(broken("read")),
+        };
+        let mut found = Vec::new();
+        for line in BufReader::new(file).lines() {
+            let line = line.map_err(|_| broken("read"))?;
+            found.push(serde_json::from_str::<Document>(&line).map_err(|_| broken("read"))?);
+        }
+        found.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        Ok(found)
+    }
+
+    pub(super) fn remove(&self, keys: &[Key]) {
+        let mut others = self.locked();
+        for key in keys {
+            others.remove(key);
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<Key, Document>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Spill {
+    fn drop(&mut self) {
+        let _left_behind = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn broken(how: &str) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the bench's folder of documents cannot be {how}"))
+}

@@ -1,0 +1,330 @@
+//! [`ReadPool`] over the pure double of Cognito user pools, with lagging indexes, short and empty pages, and failures.
+//!
+//! Besides it keeps what a real pool forgets: every state that a user ever had, and when they were deleted.
+//!
+//! Invariant: a consumer sees the pool through the port only; [`PoolDouble::truth`] is for the verdict.
+
+mod answers;
+mod paging;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Value, json};
+use twinpool_localcloud::pools::{ApiError, Call, Cloud, Outcome, TokenSigner};
+use twinpool_shared::{
+    error::{Error, ErrorKind, kind_of_code},
+    group::GroupSettings,
+    observation::UserRead,
+    personal::{Personal, Sub},
+    port::{Clock, Page, ReadPool},
+    user::Factors,
+};
+
+use super::{clock::WorldClock, journal::Journal, locked, network::Network};
+
+const REGION: &str = "eu-central-1";
+const ACCOUNT: &str = "111122223333";
+
+/// A user as the pool has them, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserTruth {
+    /// What ListUsers shows.
+    pub read: UserRead,
+    /// Groups.
+    pub groups: BTreeSet<String>,
+    /// MFA settings.
+    pub factors: Factors,
+}
+
+/// One user's past.
+#[derive(Clone, Debug, Default)]
+pub struct Past {
+    /// Every state the user ever had, the oldest first.
+    pub states: Vec<UserTruth>,
+    /// When the user was deleted, in milliseconds since the start.
+    pub deleted_at: Option<i64>,
+}
+
+struct State {
+    cloud: Cloud,
+    past: BTreeMap<Sub, Past>,
+}
+
+struct Inner {
+    id: String,
+    client: String,
+    state: Mutex<State>,
+    time: WorldClock,
+    clock: Clock,
+    network: Network,
+    journal: Arc<Journal>,
+}
+
+/// One user pool.
+#[derive(Clone)]
+pub struct PoolDouble(Arc<Inner>);
+
+impl PoolDouble {
+    /// A pool with the three triggers attached and one app client; `clock` is Cognito's own.
+    ///
+    /// # Errors
+    /// When the double refuses to make the pool.
+    pub fn new(
+        seed: u64,
+        time: WorldClock,
+        clock: Clock,
+        network: Network,
+        journal: Arc<Journal>,
+    ) -> Result<Self, ApiError> {
+        let mut cloud = Cloud::new(ACCOUNT, seed, TokenSigner::unsigned());
+        let now = clock().as_millis();
+        let function = |name: &str| format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
+        let pool = json!({
+            "PoolName": "people",
+            "AutoVerifiedAttributes": ["email"],
+            "LambdaConfig": {
+                "PostConfirmation": function("post-confirmation"),
+                "PostAuthentication": function("post-authentication"),
+                "CustomMessage": function("custom-message"),
+            },
+        });
+        let answer = cloud.apply(&call("CreateUserPool", pool, 0), now).answer?;
+        let id = answers::text(&answer["UserPool"]["Id"]);
+        let client = json!({
+            "UserPoolId": id,
+            "ClientName": "app",
+            "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
+        });
+        let answer = cloud.apply(&call("CreateUserPoolClient", client, 0), now).answer?;
+        let client = answers::text(&answer["UserPoolClient"]["ClientId"]);
+        let past = BTreeMap::new();
+        Ok(Self(Arc::new(Inner {
+            id,
+            client,
+            state: Mutex::new(State { cloud, past }),
+            time,
+            clock,
+            network,
+            journal,
+        })))
+    }
+
+    /// The pool's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The app client's id.
+    #[must_use]
+    pub fn client(&self) -> &str {
+        &self.0.client
+    }
+
+    /// Somebody calls the API. `subject` is the user concerned, when the caller knows; it keeps the past complete.
+    pub fn operate(&self, operation: &str, input: Value, subject: Option<&Sub>) -> Outcome {
+        let mut state = locked(&self.0.state);
+        let outcome = state
+            .cloud
+            .apply(&call(operation, input, 0), (self.0.clock)().as_millis());
+        if let Some(sub) = subject {
+            self.remember(&mut state, sub);
+        }
+        outcome
+    }
+
+    /// Adds the state that `sub` has now to the user's past.
+    pub fn note_state_of(&self, sub: &Sub) {
+        self.remember(&mut locked(&self.0.state), sub);
+    }
+
+    fn remember(&self, state: &mut State, sub: &Sub) {
+        let now = self.0.time.elapsed_millis();
+        let shown = state.cloud.user_snapshot(&self.0.id, sub.as_str());
+        let past = state.past.entry(sub.clone()).or_default();
+        match shown.as_ref().map(answers::user_truth) {
+            Some(Ok(truth)) if past.states.last() != Some(&truth) => past.states.push(truth),
+            Some(Err(error)) => self.0.journal.violation(format!("the double's snapshot: {error}")),
+            Some(Ok(_)) => {}
+            None if !past.states.is_empty() && past.deleted_at.is_none() => past.deleted_at = Some(now),
+            None => {}
+        }
+    }
+
+    /// Every user that there ever was; the last state of the living is the present.
+    #[must_use]
+    pub fn truth(&self) -> BTreeMap<Sub, Past> {
+        let mut state = locked(&self.0.state);
+        let subs: Vec<Sub> = state.past.keys().cloned().collect();
+        for sub in &subs {
+            self.remember(&mut state, sub);
+        }
+        state.past.clone()
+    }
+
+    /// When the user was deleted, if they ever lived and do no more.
+    #[must_use]
+    pub fn deleted_at(&self, sub: &Sub) -> Option<i64> {
+        locked(&self.0.state).past.get(sub).and_then(|past| past.deleted_at)
+    }
+
+    /// Whether the user lives.
+    #[must_use]
+    pub fn has(&self, sub: &Sub) -> bool {
+        let state = locked(&self.0.state);
+        state.past.get(sub).is_some_and(|past| past.deleted_at.is_none())
+    }
+
+    /// The groups as the pool has them now.
+    #[must_use]
+    pub fn groups_now(&self) -> BTreeMap<String, GroupSettings> {
+        let outcome = self.operate("ListGroups", json!({ "UserPoolId": self.0.id, "Limit": 60 }), None);
+        let groups = outcome.answer.unwrap_or_default();
+        let groups = groups["Groups"].as_array().cloned().unwrap_or_default();
+        groups
+            .iter()
+            .filter_map(|group| answers::group(group).ok())
+            .collect::<BTreeMap<_, _>>()
+    }
+
+    /// One read call over the network. `Err(Err(_))` is an answer of the service that is an error.
+    async fn read(&self, operation: &str, input: Value, lags: bool) -> Result<Result<Value, ApiError>, Error> {
+        let network = &self.0.network;
+        network.reach().await?;
+        let stale = if lags {
+            network.below(network.weather().stale_millis_max + 1)
+        } else {
+            0
+        };
+        let stale = i64::try_from(stale).unwrap_or(0);
+        let now = (self.0.clock)().as_millis();
+        let outcome = locked(&self.0.state).cloud.apply(&call(operation, input, stale), now);
+        if !outcome.became_active.is_empty() {
+            self.0
+                .journal
+                .violation(format!("{operation} of a consumer made a user billable"));
+        }
+        network.answer().await?;
+        Ok(outcome.answer)
+    }
+
+    /// As [`Self::read`], where `absent` is the code that means "there is none".
+    async fn read_if_any(&self, operation: &str, input: Value, absent: &str) -> Result<Option<Value>, Error> {
+        match self.read(operation, input, false).await? {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.code == absent => Ok(None),
+            Err(error) => Err(service_error(operation, &error)),
+        }
+    }
+}
+
+fn call(operation: &str, input: Value, stale_by_millis: i64) -> Call {
+    // The unsigned operations look at neither.
+    Call {
+        region: Some(REGION.to_owned()),
+        operation: operation.to_owned(),
+        input,
+        caller: Some(format!("arn:aws:sts::{ACCOUNT}:assumed-role/admin/session")),
+        stale_by_millis,
+    }
+}
+
+fn service_error(operation: &str, error: &ApiError) -> Error {
+    let kind = kind_of_code(&error.code, Some(error.status));
+    Error::new(kind, format!("cognito-idp:{operation} answered {}", error.code))
+}
+
+impl ReadPool for PoolDouble {
+    async fn find_user(&self, pool: &str, sub: &Sub) -> Result<Option<UserRead>, Error> {
+        let filter = format!("sub = \"{sub}\"");
+        let input = json!({ "UserPoolId": pool, "Filter": filter, "Limit": 1 });
+        let answer = self.read("ListUsers", input, true).await?;
+        let answer = answer.map_err(|error| service_error("ListUsers", &error))?;
+        let users = answers::users(&answer)?;
+        Ok(users.into_iter().find(|(found, _)| found == sub).map(|(_, read)| read))
+    }
+
+    async fn groups_of(&self, pool: &str, username: &Personal) -> Result<Option<BTreeSet<String>>, Error> {
+        let input = json!({ "UserPoolId": pool, "Username": username.expose(), "Limit": 60 });
+        let answer = self
+            .read_if_any("AdminListGroupsForUser", input, "UserNotFoundException")
+            .await?;
+        answer.as_ref().map(answers::group_names).transpose()
+    }
+
+    async fn group(&self, pool: &str, name: &str) -> Result<Option<GroupSettings>, Error> {
+        let input = json!({ "UserPoolId": pool, "GroupName": name });
+        let answer = self
+            .read_if_any("GetGroup", input, "ResourceNotFoundException")
+            .await?;
+        let group = answer.as_ref().map(|answer| answers::group(&answer["Group"]));
+        Ok(group.transpose()?.map(|(_, settings)| settings))
+    }
+
+    async fn factors_of(&self, pool: &str, username: &Personal) -> Result<Option<Factors>, Error> {
+        let input = json!({ "UserPoolId": pool, "Username": username.expose() });
+        let answer = self.read_if_any("AdminGetUser", input, "UserNotFoundException").await?;
+        Ok(answer.as_ref().map(answers::factors))
+    }
+
+    async fn clients_of(&self, pool: &str) -> Result<Vec<String>, Error> {
+        let input = json!({ "UserPoolId": pool, "MaxResults": 60 });
+        let answer = self.read("ListUserPoolClients", input, false).await?;
+        let answer = answer.map_err(|error| service_error("ListUserPoolClients", &error))?;
+        let clients = answer["UserPoolClients"].as_array().into_iter().flatten();
+        Ok(clients.map(|client| answers::text(&client["ClientId"])).collect())
+    }
+
+    async fn users_page(
+        &self,
+        pool: &str,
+        prefix: Option<&str>,
+        token: Option<&str>,
+    ) -> Result<Page<(Sub, UserRead)>, Error> {
+        let mut input = json!({ "UserPoolId": pool });
+        if let Some(prefix) = prefix {
+            input["Filter"] = json!(format!("sub ^= \"{prefix}\""));
+        }
+        let page = self.page("ListUsers", input, "PaginationToken", token).await?;
+        let page = page.map_err(|error| service_error("ListUsers", &error))?;
+        Ok(Page {
+            entries: page.answer.as_ref().map_or(Ok(Vec::new()), answers::users)?,
+            token: page.token,
+        })
+    }
+
+    async fn members_page(&self, pool: &str, group: &str, token: Option<&str>) -> Result<Option<Page<Sub>>, Error> {
+        let input = json!({ "UserPoolId": pool, "GroupName": group });
+        let page = match self.page("ListUsersInGroup", input, "NextToken", token).await? {
+            Ok(page) => page,
+            Err(error) if error.code == "ResourceNotFoundException" => return Ok(None),
+            Err(error) => return Err(service_error("ListUsersInGroup", &error)),
+        };
+        let users = page.answer.as_ref().map_or(Ok(Vec::new()), answers::users)?;
+        Ok(Some(Page {
+            entries: users.into_iter().map(|(sub, _)| sub).collect(),
+            token: page.token,
+        }))
+    }
+
+    async fn groups_page(&self, pool: &str, token: Option<&str>) -> Result<Page<(String, GroupSettings)>, Error> {
+        let page = self.page("ListGroups", json!({ "UserPoolId": pool }), "NextToken", token);
+        let page = page.await?.map_err(|error| service_error("ListGroups", &error))?;
+        let groups = page.answer.as_ref().and_then(|answer| answer["Groups"].as_array());
+        let groups = groups.into_iter().flatten().map(answers::group);
+        Ok(Page {
+            entries: groups.collect::<Result<_, _>>()?,
+            token: page.token,
+        })
+    }
+
+    async fn estimated_users(&self, pool: &str) -> Result<u64, Error> {
+        let answer = self.read("DescribeUserPool", json!({ "UserPoolId": pool }), false).await?;
+        let answer = answer.map_err(|error| service_error("DescribeUserPool", &error))?;
+        let estimate = answer["UserPool"]["EstimatedNumberOfUsers"].as_u64();
+        estimate.ok_or_else(|| Error::new(ErrorKind::Unavailable, "DescribeUserPool answered without an estimate"))
+    }
+}
