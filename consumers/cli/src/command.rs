@@ -1,6 +1,7 @@
 //! The commands: one module each, with its arguments and `run`.
 
 mod completions;
+mod cost;
 mod diff_config;
 mod doctor;
 mod export;
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Show what changed in the pool's configuration between two instants
     DiffConfig(diff_config::Args),
+    /// Model the monthly bill of a pool, beside the AWS reference solution's; asks AWS nothing
+    Cost(cost::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -57,6 +60,7 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Err
         Command::Reconcile(args) => Box::pin(reconcile::run(context, &args)).await,
         Command::Verify(args) => Box::pin(verify::run(context, &args)).await,
         Command::DiffConfig(args) => Box::pin(diff_config::run(context, &args)).await,
+        Command::Cost(args) => cost::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod pool;
 pub(crate) mod queues;
 pub(crate) mod table;
 pub(crate) mod trail;
+pub(crate) mod triggers;
 
 use serde::Serialize;
 use twinpool_shared::error::{Error, ErrorKind};

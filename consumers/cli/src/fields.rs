@@ -162,9 +162,10 @@ pub(crate) mod tests {
     #[test]
     fn every_change_of_content_is_a_changed_field() {
         let before = record();
-        let changes: [(&str, fn(&mut UserRecord)); 9] = [
+        type Change = fn(&mut UserRecord);
+        let changes: [(&str, Change); 9] = [
             ("username", |r| {
-                r.attributes.as_mut().unwrap().data.username = Personal::new("bob")
+                r.attributes.as_mut().unwrap().data.username = Personal::new("bob");
             }),
             ("attributes.email", |r| {
                 let values = &mut r.attributes.as_mut().unwrap().data.values;
@@ -179,7 +180,7 @@ pub(crate) mod tests {
                 r.groups.as_mut().unwrap().data.remove("staff");
             }),
             ("factors.preferred", |r| {
-                r.factors.as_mut().unwrap().data.preferred = None
+                r.factors.as_mut().unwrap().data.preferred = None;
             }),
             ("last_seen", |r| r.last_seen = Some(EPOCH)),
             ("factors_due", |r| r.factors_due = Some(EPOCH)),

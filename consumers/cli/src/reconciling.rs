@@ -26,7 +26,9 @@ pub(crate) fn reader(connection: &Connection, governor: &Governor) -> PoolReader
 
 /// A share of the quotas, as an argument.
 pub(crate) fn share(text: &str) -> Result<Share, String> {
-    let percent = text.parse().map_err(|_| "not a whole number from 1 to 100".to_owned())?;
+    let percent = text
+        .parse()
+        .map_err(|_| "not a whole number from 1 to 100".to_owned())?;
     Share::new(percent).map_err(|error| error.what)
 }
 

@@ -47,7 +47,8 @@ impl Bill {
     #[must_use]
     pub fn of(usage: &Usage, prices: &[Price]) -> Self {
         let line = |price: &Price| {
-            let quantity = price.meters.iter().map(|meter| usage.get(*meter)).sum::<f64>();
+            // Folded, because the sum of no floating-point numbers is -0.
+            let quantity = price.meters.iter().fold(0.0, |sum, meter| sum + usage.get(*meter));
             let dollars = |units: f64| units / price.per * price.dollars;
             Line {
                 service: price.service,

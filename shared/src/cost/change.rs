@@ -28,17 +28,18 @@ pub(super) fn read_units(bytes: u64) -> f64 {
     bytes.div_ceil(4_096).max(1) as f64
 }
 
-/// What `count` writes of users use: the old version put aside, the new one in its place, and the old one's end.
-pub(super) fn add_writes(pool: &Pool, count: f64, usage: &mut Usage) {
+/// What `count` writes of users use: the old version put aside, the new one in its place, and the old one's end. Beside these,
+/// `index_writes` in all.
+pub(super) fn add_writes(pool: &Pool, count: f64, index_writes: f64, usage: &mut Usage) {
     let replicas = pool.replicas as f64;
     let version = pool.item_bytes.saturating_sub(INDEX_KEY_BYTES);
-    // An index is written where the table is, with units of its own.
-    let units = write_units(version) + write_units(pool.item_bytes) + INDEX_WRITES_PER_CHANGE;
+    // An index is written in every Region, with units of its own; an entry is one.
+    let units = (write_units(version) + write_units(pool.item_bytes)) * count + index_writes;
     // TTL deletes for nothing where the item was written, and each replica is billed the deletion as a write.
-    let expiry = write_units(version);
+    let expiry = write_units(version) * count;
     usage.add(Meter::PutItem, PUTS_PER_CHANGE * count);
-    usage.add(Meter::WriteUnits, units * count);
-    usage.add(Meter::ReplicatedWriteUnits, (units + expiry) * count * replicas);
+    usage.add(Meter::WriteUnits, units);
+    usage.add(Meter::ReplicatedWriteUnits, (units + expiry) * replicas);
     let bytes = (version + pool.item_bytes) as f64;
     usage.add(Meter::TransferGb, bytes * count * replicas / GB);
 }
@@ -89,7 +90,7 @@ pub fn usage_of(events: &Events, pool: &Pool) -> Usage {
     usage.add(Meter::BatchGetItem, batches);
     usage.add(Meter::ReadUnits, messages * read_units(pool.item_bytes));
     usage.add(Meter::ListUsers, changes * READS_PER_CHANGE);
-    add_writes(pool, events.written, &mut usage);
+    add_writes(pool, events.written, changes * INDEX_WRITES_PER_CHANGE, &mut usage);
 
     let seconds = (sign_ins + records) * TRIGGER_SECONDS + batches * REPLICATOR_SECONDS + messages * MESSAGE_SECONDS;
     usage.add(Meter::GbSeconds, seconds * FUNCTION_GB);

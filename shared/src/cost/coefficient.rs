@@ -25,7 +25,7 @@ pub const SIGN_INS_A_DAY: f64 = 0.2;
 pub const PUTS_PER_CHANGE: f64 = 2.0;
 /// `ListUsers` calls for an administrator's change. Measured: `bench --only end-to-end`.
 pub const READS_PER_CHANGE: f64 = 1.0;
-/// Index writes for a change, on average: one change in ten touches a key, which deletes an entry and writes one. Assumed.
+/// Index writes for a change that is no sign-in, on average: one change in ten touches a key, which deletes an entry and writes one. Assumed.
 /// Documented ("Using Global Secondary Indexes"): a write that leaves the projected attributes alone writes no index.
 pub const INDEX_WRITES_PER_CHANGE: f64 = 0.2;
 /// CloudTrail records of a sign-in that the rule of `infra/primary.yaml` lets through: RespondToAuthChallenge, once with SRP.
@@ -71,9 +71,9 @@ pub const LISTENER_METRICS: f64 = 2.0;
 /// See [`TRIGGER_METRICS`].
 pub const REPLICATOR_METRICS: f64 = 6.0;
 /// See [`TRIGGER_METRICS`].
-pub const RECONCILER_METRICS: f64 = 7.0;
+pub const RECONCILER_METRICS: f64 = 8.0;
 /// Alarms; code: `infra/primary.yaml`, counted by `shared/tests/cost.rs`.
-pub const ALARMS: f64 = 7.0;
+pub const ALARMS: f64 = 8.0;
 
 /// Principals that send to the queue: three triggers, the listener, the replicator; code: the roles of `infra/primary.yaml`.
 pub const PRODUCERS: f64 = 5.0;
@@ -84,9 +84,11 @@ pub const DATA_KEY_SECONDS: f64 = 3_600.0;
 /// Seconds that DynamoDB uses a table key, for each caller. Documented: "DynamoDB encryption at rest usage notes"; recalled.
 pub const TABLE_KEY_SECONDS: f64 = 300.0;
 
-/// State transitions of an execution: Order, Defaults, Pools, Plan, Members, Users, Sweep, Ended, Reconciled; code:
-/// `infra/reconcile.asl.json`.
-pub const RUN_TRANSITIONS: f64 = 9.0;
+/// State transitions of an execution: Order, Defaults, Pools, Plan, Configuration, Members, Users, Sweep, Outcome, Ended,
+/// Reconciled; code: `infra/reconcile.asl.json`.
+pub const RUN_TRANSITIONS: f64 = 11.0;
+/// Queries that read the stored configuration, one for each part but the users; code: `marks.rs`, `configuration.rs`.
+pub const CONFIGURATION_QUERIES: f64 = 15.0;
 /// State transitions of a list of groups: WalkMembers, MembersDone, MembersWalked; code: likewise.
 pub const LIST_TRANSITIONS: f64 = 3.0;
 /// State transitions of a prefix: WalkUsers; code: likewise.

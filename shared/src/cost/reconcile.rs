@@ -9,7 +9,7 @@ use super::{
     DAYS_A_MONTH, Meter, Pool, Usage,
     change::{add_writes, read_units, write_units},
     coefficient::{
-        GROUP_BYTES, INDEX_ENTRIES, LIST_TRANSITIONS, LOG_BYTES_PER_INVOCATION, PREFIX_TRANSITIONS, RECONCILER_GB,
+        CONFIGURATION_QUERIES, GROUP_BYTES, INDEX_ENTRIES, INDEX_WRITES_PER_CHANGE, LIST_TRANSITIONS, LOG_BYTES_PER_INVOCATION, PREFIX_TRANSITIONS, RECONCILER_GB,
         RUN_TRANSITIONS, STEP_SECONDS,
     },
     standing::GB,
@@ -40,6 +40,8 @@ const DOCUMENT_BYTES: f64 = 330.0;
 const RUN_BYTES: f64 = 4_500.0;
 /// Bytes of a prefix in a run.
 const PREFIX_BYTES: f64 = 6.0;
+/// Marks of a pool: `marks.rs`; each is read, whether it is there or not.
+const MARKS: f64 = 16.0;
 /// Bytes that a Query returns at most; source: "Querying tables in DynamoDB".
 const QUERY_BYTES: f64 = 1_048_576.0;
 
@@ -144,7 +146,7 @@ pub fn usage(walk: &Walk, pool: &Pool) -> Usage {
     calls_of_cognito(walk, &mut usage);
 
     let steps = match walk.form {
-        Form::StateMachine => 2.0 + lists + walks,
+        Form::StateMachine => 3.0 + lists + walks,
         Form::Process => 1.0,
     };
     let run = (RUN_BYTES + PREFIX_BYTES * prefixes) as u64;
@@ -180,7 +182,6 @@ pub fn usage(walk: &Walk, pool: &Pool) -> Usage {
     let cases = (walk.created + walk.changed) as f64;
     let looked_for = (walk.disputed + walk.deleted) as f64;
     let single_gets = steps + 1.0 + 2.0 * lists + rewritten + 2.0 * walks + 1.0;
-    let marks = 16.0;
     usage.add(
         Meter::BatchGetItem,
         single_gets + planned + walk.pages_with_cases() + looked_for + 1.0,
@@ -191,7 +192,7 @@ pub fn usage(walk: &Walk, pool: &Pool) -> Usage {
             + single_gets
             + planned * read_units(run)
             + (cases + looked_for) * read_units(pool.item_bytes)
-            + marks,
+            + MARKS,
     );
 
     // Documents that expire: lists, members, checkpoints of both. The run is written once, refused once, and replaced.
@@ -211,9 +212,11 @@ pub fn usage(walk: &Walk, pool: &Pool) -> Usage {
     usage.add(Meter::ReplicatedWriteUnits, (written + expiring) * replicas);
     let bytes = members.bytes + run as f64 + (steps + small) * DOCUMENT_BYTES;
     usage.add(Meter::TransferGb, bytes * replicas / GB);
-    add_writes(pool, (walk.changed + walk.deleted) as f64, &mut usage);
+    let index_writes = walk.changed as f64 * INDEX_WRITES_PER_CHANGE + walk.deleted as f64 * INDEX_ENTRIES;
+    add_writes(pool, (walk.changed + walk.deleted) as f64, index_writes, &mut usage);
     add_created(pool, walk.created as f64, &mut usage);
     if walk.form == Form::StateMachine {
+        add_configuration(&mut usage);
         add_steps(pool, steps, lists, walks, &mut usage);
     }
     usage
@@ -257,6 +260,14 @@ fn members(walk: &Walk, prefixes: f64) -> Members {
         // Each document rounds up to the KB, by half of one on average.
         write_units: (bytes / 1_024.0 + documents / 2.0).max(documents),
     }
+}
+
+/// A step that reads the configuration and finds it as it is stored: its marks, its parts, the pool.
+fn add_configuration(usage: &mut Usage) {
+    usage.add(Meter::DescribeUserPool, 1.0);
+    usage.add(Meter::BatchGetItem, 1.0);
+    usage.add(Meter::Query, CONFIGURATION_QUERIES);
+    usage.add(Meter::ReadUnits, MARKS + CONFIGURATION_QUERIES);
 }
 
 /// New users: one write each, and their index entries.

@@ -38,7 +38,8 @@ impl Fingerprint {
     #[must_use]
     pub fn of_walked(walked: &Walked) -> Self {
         let user = &walked.user;
-        Self::of(&user.attributes, &user.status, &user.account, &walked.groups)
+        let groups = walked.groups.iter().map(String::as_str);
+        Self::of(&user.attributes, &user.status, &user.account, groups)
     }
 
     /// Of a stored user; `None` when the record lacks something that a walk shows.
@@ -46,15 +47,16 @@ impl Fingerprint {
     pub fn of_stored(record: &UserRecord, groups: &BTreeMap<String, GroupRecord>) -> Option<Self> {
         let (attributes, status, account) = (&record.attributes, &record.status, &record.account);
         let (attributes, status, account) = (attributes.as_ref()?, status.as_ref()?, account.as_ref()?);
-        let groups = effective_groups(record, groups);
-        Some(Self::of(&attributes.data, &status.data, &account.data, &groups))
+        let groups = counting_groups(record, groups).map(String::as_str);
+        Some(Self::of(&attributes.data, &status.data, &account.data, groups))
     }
 
-    fn of(attributes: &Attributes, status: &str, account: &Account, groups: &BTreeSet<String>) -> Self {
-        // Every part goes in with its length, so that no two contents make the same bytes.
-        let mut bytes = Vec::with_capacity(512);
+    /// `groups` are in order.
+    fn of<'a>(attributes: &Attributes, status: &str, account: &Account, groups: impl Iterator<Item = &'a str>) -> Self {
+        // Every part goes in with its length, so that no two contents make the same bytes. No value has 4 GiB.
+        let mut bytes = Vec::with_capacity(1_024);
         let mut part = |text: &str| {
-            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend((text.len() as u32).to_le_bytes());
             bytes.extend(text.as_bytes());
         };
         part(attributes.username.expose());
@@ -65,9 +67,7 @@ impl Fingerprint {
         }
         // Separates attributes from groups.
         part("");
-        for group in groups {
-            part(group);
-        }
+        groups.for_each(part);
         bytes.push(u8::from(account.enabled));
         bytes.extend(account.created.as_millis().to_le_bytes());
         bytes.extend(account.modified.as_millis().to_le_bytes());
@@ -81,11 +81,19 @@ impl Fingerprint {
 /// The groups of a stored user that count.
 #[must_use]
 pub fn effective_groups(record: &UserRecord, groups: &BTreeMap<String, GroupRecord>) -> BTreeSet<String> {
-    let Some(facet) = &record.groups else {
-        return BTreeSet::new();
-    };
-    let counts = |name: &&String| groups.get(*name).is_none_or(|group| group.counts(facet.as_of));
-    facet.data.iter().filter(counts).cloned().collect()
+    counting_groups(record, groups).cloned().collect()
+}
+
+/// The same, in order, without a copy of their names: a walk asks it of every user.
+fn counting_groups<'a>(
+    record: &'a UserRecord,
+    groups: &BTreeMap<String, GroupRecord>,
+) -> impl Iterator<Item = &'a String> {
+    let facet = record.groups.iter();
+    facet.flat_map(|facet| {
+        let counts = |name: &&String| groups.get(*name).is_none_or(|group| group.counts(facet.as_of));
+        facet.data.iter().filter(counts)
+    })
 }
 
 /// The groups of a walked user: those which the backup does not know to be deleted since.

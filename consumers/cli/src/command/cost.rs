@@ -100,7 +100,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 
 fn cost(args: &Args) -> Result<Cost, Error> {
     let model = Pool {
-        memberships: args.memberships.unwrap_or(if args.groups == 0 { 0 } else { args.users }),
+        memberships: args
+            .memberships
+            .unwrap_or(if args.groups == 0 { 0 } else { args.users }),
         groups: args.groups,
         sign_ins_per_active_user_per_day: args.sign_ins_per_day,
         item_bytes: args.item_bytes,
@@ -140,7 +142,11 @@ fn print(output: &Output, cost: &Cost) -> Result<(), Error> {
     output.line("")?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     for line in &cost.bill.lines {
-        let service = if rows.iter().any(|row| row[0] == line.service) { "" } else { line.service };
+        let service = if rows.iter().any(|row| row[0] == line.service) {
+            ""
+        } else {
+            line.service
+        };
         rows.push(row(service, line));
     }
     output.table(&["service", "what", "quantity", "price", "$ a month"], &rows)?;
@@ -194,7 +200,11 @@ fn row(service: &str, line: &Line) -> Vec<String> {
 
 /// Small quantities with decimals, large ones without.
 fn quantity(value: f64) -> String {
-    if value < 100.0 { format!("{value:.2}") } else { grouped(value) }
+    if value < 100.0 {
+        format!("{value:.2}")
+    } else {
+        grouped(value)
+    }
 }
 
 /// A whole number in groups of three digits.
@@ -226,7 +236,11 @@ mod tests {
 
     fn model(options: &str) -> Result<Cost, Error> {
         let line = format!("cost --users 100000 --mau 30000 --changes-per-day 1000 {options}");
-        cost(&Line::try_parse_from(line.split_whitespace()).expect("a command line").args)
+        cost(
+            &Line::try_parse_from(line.split_whitespace())
+                .expect("a command line")
+                .args,
+        )
     }
 
     #[test]
@@ -260,7 +274,10 @@ mod tests {
         let mut documented = documented_document("cost");
         let members = documented.as_object_mut().expect("an object");
         for member in ["schema", "pool", "personal"] {
-            assert!(members.remove(member).is_some_and(|value| value.is_string()), "{member}");
+            assert!(
+                members.remove(member).is_some_and(|value| value.is_string()),
+                "{member}"
+            );
         }
         assert_eq!(names(&written), names(&documented));
     }
@@ -282,7 +299,12 @@ mod tests {
 
     #[test]
     fn numbers_are_read_in_groups_of_three() {
-        for (value, text) in [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (1_234_567.8, "1,234,568")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (999.0, "999"),
+            (1_000.0, "1,000"),
+            (1_234_567.8, "1,234,568"),
+        ] {
             assert_eq!(grouped(value), text);
         }
     }

@@ -69,26 +69,34 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     } else {
         print(context, &changes)?;
     }
-    Ok(if changes.differences.is_empty() { Exit::Ok } else { Exit::Differences })
+    Ok(if changes.differences.is_empty() {
+        Exit::Ok
+    } else {
+        Exit::Differences
+    })
 }
 
 fn changes((from, before): (Timestamp, &Configuration), (to, after): (Timestamp, &Configuration)) -> Changes {
     let value = |json: Option<Json>| json.map(|json| json.expose().clone());
-    let differences = diff_config(&before.tree(), &after.tree()).into_iter().map(|found| Change {
-        path: found.path,
-        kind: match found.kind {
-            DifferenceKind::Added => "added",
-            DifferenceKind::Removed => "removed",
-            DifferenceKind::Changed => "changed",
-        },
-        before: value(found.before),
-        after: value(found.after),
-    });
+    let differences = diff_config(&before.tree(), &after.tree())
+        .into_iter()
+        .map(|found| Change {
+            path: found.path,
+            kind: match found.kind {
+                DifferenceKind::Added => "added",
+                DifferenceKind::Removed => "removed",
+                DifferenceKind::Changed => "changed",
+            },
+            before: value(found.before),
+            after: value(found.after),
+        });
     let unknown = before.unknown.union(&after.unknown);
     Changes {
         from,
         to,
-        unknown: unknown.map(|(part, name)| format!("{}/{name}", part.as_str())).collect(),
+        unknown: unknown
+            .map(|(part, name)| format!("{}/{name}", part.as_str()))
+            .collect(),
         differences: differences.collect(),
     }
 }
@@ -110,7 +118,9 @@ fn print(context: &Context, changes: &Changes) -> Result<(), Error> {
     let rows: Vec<Vec<String>> = rows.collect();
     context.output.table(&["setting", "", "before", "after"], &rows)?;
     for member in &changes.unknown {
-        context.output.note(&format!("{member}: its history does not reach back so far"));
+        context
+            .output
+            .note(&format!("{member}: its history does not reach back so far"));
     }
     context.output.line(&format!(
         "{} differences between {} and {}",

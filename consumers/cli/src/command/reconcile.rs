@@ -130,7 +130,13 @@ pub(crate) async fn work<B: Backup>(
     let configuration = if args.dry_run {
         None
     } else {
-        let capture = capture(&reconciler.reader, &reconciler.backup, &clock, pool, reconciler.retention_seconds);
+        let capture = capture(
+            &reconciler.reader,
+            &reconciler.backup,
+            &clock,
+            pool,
+            reconciler.retention_seconds,
+        );
         Some(Box::pin(capture).await?)
     };
     let calls = governor.calls();
@@ -150,7 +156,10 @@ pub(crate) async fn work<B: Backup>(
         users: users.users,
         memberships: users.memberships,
         groups: report.run.groups.groups,
-        calls: calls.into_iter().map(|(operation, count)| (operation.to_owned(), count)).collect(),
+        calls: calls
+            .into_iter()
+            .map(|(operation, count)| (operation.to_owned(), count))
+            .collect(),
         writes: users.writes + report.run.groups.writes,
         drift: users.drift,
         drift_found,
@@ -164,7 +173,10 @@ pub(crate) async fn work<B: Backup>(
 }
 
 fn exit(outcome: &Outcome) -> Exit {
-    let incomplete = outcome.configuration.as_ref().is_some_and(|report| !report.incomplete.is_empty());
+    let incomplete = outcome
+        .configuration
+        .as_ref()
+        .is_some_and(|report| !report.incomplete.is_empty());
     if outcome.guard.is_some() {
         Exit::GuardTripped
     } else if outcome.dry_run && outcome.drift_found > 0 {
@@ -193,17 +205,33 @@ fn print(output: &Output, outcome: &Outcome) -> Result<(), Error> {
         outcome.seconds,
         outcome.calls.values().sum::<u64>(),
     ))?;
-    output.line(&format!("{} items {verb}; drift found {}, left {}", outcome.writes, outcome.drift_found, outcome.drift_left))?;
+    output.line(&format!(
+        "{} items {verb}; drift found {}, left {}",
+        outcome.writes, outcome.drift_found, outcome.drift_left
+    ))?;
     let kinds = outcome.drift.iter();
-    let rows: Vec<Vec<String>> = kinds.map(|(kind, users)| vec![kind.clone(), users.to_string()]).collect();
+    let rows: Vec<Vec<String>> = kinds
+        .map(|(kind, users)| vec![kind.clone(), users.to_string()])
+        .collect();
     output.table(&["difference", "users"], &rows)?;
     if outcome.deleted > 0 {
-        output.line(&format!("{} users are gone from the pool; the backup keeps what was known of them", outcome.deleted))?;
+        output.line(&format!(
+            "{} users are gone from the pool; the backup keeps what was known of them",
+            outcome.deleted
+        ))?;
     }
     if let Some(configuration) = &outcome.configuration {
-        output.line(&format!("configuration: {} parts, {} differences written", configuration.captured.len(), configuration.written.values().sum::<u64>()))?;
+        output.line(&format!(
+            "configuration: {} parts, {} differences written",
+            configuration.captured.len(),
+            configuration.written.values().sum::<u64>()
+        ))?;
         for part in &configuration.incomplete {
-            output.line(&format!("configuration of {} not complete: {}", part.part.as_str(), part.reason))?;
+            output.line(&format!(
+                "configuration of {} not complete: {}",
+                part.part.as_str(),
+                part.reason
+            ))?;
         }
     }
     match &outcome.guard {
@@ -232,5 +260,80 @@ pub(crate) fn explain(output: &Output, trip: &GuardTrip) -> Result<(), Error> {
         )),
         "pool_shows_nobody" => output.line("No flag empties a backup. If the pool is meant to be empty, keep the backup or delete its table."),
         _ => output.line("No flag overrides this: the pool's answers contradict each other. Try again later; look at `twinpool doctor`."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use twinpool_reconciler::configuration::Incomplete;
+    use twinpool_shared::marks::Part;
+
+    use super::*;
+    use crate::output::tests::documented;
+
+    fn outcome() -> Outcome {
+        Outcome {
+            run: "2026-11-23T03:00:00.000Z".to_owned(),
+            dry_run: false,
+            seconds: 12.5,
+            users: 1_000,
+            memberships: 800,
+            groups: 12,
+            calls: BTreeMap::from([("ListUsers".to_owned(), 34)]),
+            writes: 3,
+            drift: BTreeMap::from([("different".to_owned(), 2)]),
+            drift_found: 3,
+            drift_left: 1,
+            deleted: 0,
+            reappeared: 0,
+            undecided: 0,
+            guard: Some(GuardTrip {
+                reason: "too_many_missing".to_owned(),
+                what: "users".to_owned(),
+                suspects: 900,
+                allowance: 38,
+                living: 1_900,
+                walked: 1_000,
+                examples: vec!["3c9a1b2d-0051-7076-79e2-0123456789ab".to_owned()],
+            }),
+            configuration: Some(CaptureReport {
+                captured: BTreeSet::from([Part::Pool, Part::Mfa]),
+                written: BTreeMap::from([(Part::Pool, 1)]),
+                absent: BTreeMap::from([(
+                    Part::Risk,
+                    BTreeMap::from([("UserPoolAddOnNotEnabledException".to_owned(), 1)]),
+                )]),
+                incomplete: vec![Incomplete {
+                    part: Part::Clients,
+                    reason: "cognito-idp:ListUserPoolClients failed with AccessDeniedException (denied)".to_owned(),
+                }],
+                calls: BTreeMap::from([("DescribeUserPool".to_owned(), 1)]),
+            }),
+        }
+    }
+
+    #[test]
+    fn the_documented_example_has_the_members_of_the_document() {
+        assert_eq!(serde_json::to_value(outcome()).expect("JSON"), documented("reconcile"));
+    }
+
+    #[test]
+    fn the_exit_says_the_most_urgent_thing() {
+        let mut outcome = outcome();
+        assert_eq!(exit(&outcome), Exit::GuardTripped);
+        outcome.guard = None;
+        assert_eq!(exit(&outcome), Exit::Partial, "drift left, configuration incomplete");
+        outcome.drift_left = 0;
+        assert_eq!(exit(&outcome), Exit::Partial, "configuration incomplete");
+        outcome.configuration = None;
+        assert_eq!(exit(&outcome), Exit::Ok, "drift that was mended is no failure");
+        outcome.dry_run = true;
+        assert_eq!(exit(&outcome), Exit::Differences);
+        outcome.drift_found = 0;
+        assert_eq!(exit(&outcome), Exit::Ok);
+        outcome.undecided = 1;
+        assert_eq!(exit(&outcome), Exit::Partial);
     }
 }

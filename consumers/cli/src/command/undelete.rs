@@ -5,23 +5,25 @@
 //!
 //! Invariant: nothing is written to the user pool, and no user's record changes but for its end.
 
+mod marks;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use twinpool_shared::{
     adapter::lambda::now,
     error::{Error, ErrorKind},
-    item::{SCHEMA_VERSION, UserItem, undelete_key, undelete_marks},
-    personal::{Personal, Sub},
-    port::{Backup, Document, Written},
+    item::{UserItem, undelete_marks},
+    personal::Sub,
+    port::Backup,
     settings::{RETENTION_DAYS_DEFAULT, RETENTION_DAYS_MIN},
     time::Timestamp,
-    writer::CONFLICTS_MAX,
 };
 
+use self::marks::Marks;
 use super::show::of_seconds;
 use crate::{context::Context, exit::Exit, instant, mask::Masking, output::Output, walk::each_user};
 
@@ -75,15 +77,6 @@ struct Listed {
     unmarked: Vec<Sub>,
     /// Users for whom it could not be done, with the reason.
     failed: BTreeMap<Sub, String>,
-}
-
-/// Content of a mark.
-#[derive(Serialize, Deserialize)]
-struct Mark {
-    sub: Sub,
-    marked_at: Timestamp,
-    deleted_at: Timestamp,
-    deleted_by: String,
 }
 
 /// Lists, marks and unmarks.
@@ -191,95 +184,6 @@ fn deleted_user(user: &UserItem, marked: &BTreeSet<&str>, masking: Masking) -> O
         expires_at: user.expires_at.map(of_seconds),
         marked: marked.contains(record.sub.as_str()),
     })
-}
-
-/// Marks of one pool.
-struct Marks<'a, B> {
-    backup: &'a B,
-    pool: &'a str,
-    retention_seconds: i64,
-}
-
-impl<B: Backup> Marks<'_, B> {
-    /// Marks a deleted user; `false` when that was done before. The document comes first: were this killed in between, the
-    /// list would show a marked user who expires, and marking again would mend it.
-    async fn mark(&self, sub: &Sub, now: Timestamp) -> Result<bool, Error> {
-        let user = self.stored(sub).await?;
-        let Some(tombstone) = user.record.deleted.as_ref().filter(|_| !user.record.is_alive()) else {
-            return Err(Error::new(ErrorKind::NotFound, "the user is not deleted"));
-        };
-        let body = Mark {
-            sub: sub.clone(),
-            marked_at: now,
-            deleted_at: tombstone.at,
-            deleted_by: tombstone.cause.clone(),
-        };
-        let body = serde_json::to_string(&body)
-            .map_err(|_| Error::new(ErrorKind::Rejected, "the mark could not be written as JSON"))?;
-        let document = Document {
-            key: undelete_key(self.pool, sub),
-            schema_version: SCHEMA_VERSION,
-            pool: self.pool.to_owned(),
-            version: 1,
-            written_at: now,
-            expires_at: None,
-            body: Personal::new(body),
-        };
-        let marked = self.backup.put_document(&document, None).await? == Written::Stored;
-        let kept = self.set_end(sub, now, None).await?;
-        Ok(marked || kept)
-    }
-
-    /// Takes a mark away; `false` when there was none. The end comes first: were this killed in between, the user would
-    /// still be listed as marked.
-    async fn unmark(&self, sub: &Sub, now: Timestamp) -> Result<bool, Error> {
-        let key = undelete_key(self.pool, sub);
-        if self.backup.document(&key).await?.is_none() {
-            return Ok(false);
-        }
-        match self
-            .set_end(sub, now, Some(now.as_seconds() + self.retention_seconds))
-            .await
-        {
-            // The user is gone from the table, and the mark is all that is left.
-            Err(error) if error.kind == ErrorKind::NotFound => {}
-            other => {
-                other?;
-            }
-        }
-        self.backup.remove_documents(&[key]).await?;
-        Ok(true)
-    }
-
-    /// Sets the end of a deleted user's item; `false` when it has that end, or the user lives.
-    async fn set_end(&self, sub: &Sub, now: Timestamp, end: Option<i64>) -> Result<bool, Error> {
-        for _ in 0..CONFLICTS_MAX {
-            let stored = self.stored(sub).await?;
-            if stored.record.is_alive() || stored.expires_at.is_none() == end.is_none() {
-                return Ok(false);
-            }
-            let next = UserItem {
-                version: stored.version + 1,
-                written_at: now,
-                expires_at: end,
-                ..stored.clone()
-            };
-            let superseded = stored.superseded(now, self.retention_seconds);
-            if self.backup.put_user(&next, Some(&superseded)).await? == Written::Stored {
-                return Ok(true);
-            }
-        }
-        Err(Error::new(
-            ErrorKind::Contended,
-            format!("{CONFLICTS_MAX} other writes of the user came first"),
-        ))
-    }
-
-    async fn stored(&self, sub: &Sub) -> Result<UserItem, Error> {
-        let mut users = self.backup.users(self.pool, std::slice::from_ref(sub)).await?;
-        let user = users.remove(sub);
-        user.ok_or_else(|| Error::new(ErrorKind::NotFound, "the backup has no such user"))
-    }
 }
 
 fn print(output: &Output, listed: &Listed) -> Result<(), Error> {

@@ -97,3 +97,28 @@ fn print(context: &Context, verified: &Verified) -> Result<(), Error> {
         verified.users, verified.memberships, verified.groups, verified.seconds, verified.difference_count
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::documented;
+
+    #[test]
+    fn the_documented_example_has_the_members_of_the_document() {
+        let verified = Verified {
+            equal: false,
+            users: 1_000,
+            memberships: 800,
+            groups: 12,
+            seconds: 12.5,
+            difference_count: 1,
+            differences: vec![Difference {
+                kind: "user",
+                subject: "3c9a1b2d-0051-7076-79e2-0123456789ab".to_owned(),
+                field: "attribute email".to_owned(),
+            }],
+            guard: None,
+        };
+        assert_eq!(serde_json::to_value(verified).expect("JSON"), documented("verify"));
+    }
+}
