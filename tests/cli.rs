@@ -114,7 +114,10 @@ async fn a_user_is_shown_with_a_history_and_masked_unless_asked() {
     for user in [ann.as_str(), "ann", "ANN@example.com"] {
         let ran = on(&stack, &["show", user]).await;
         assert_eq!(ran.status, 0, "{ran:?}");
-        assert!(ran.stdout.contains(&ann) && ran.stdout.contains("a***@e***.com"), "{ran:?}");
+        assert!(
+            ran.stdout.contains(&ann) && ran.stdout.contains("a***@e***.com"),
+            "{ran:?}"
+        );
         assert!(!ran.stdout.contains("example.com") && ran.stderr.is_empty(), "{ran:?}");
     }
     let shown = on(&stack, &["show", "ann", "--json"]).await.json();
@@ -131,12 +134,19 @@ async fn a_user_is_shown_with_a_history_and_masked_unless_asked() {
     let several = on(&stack, &["show", "twins@example.com", "--json"]).await;
     assert_eq!(several.status, 2, "{several:?}");
     let several = several.json();
-    let subs = several["matches"].as_array().expect("matches").iter().map(|user| &user["sub"]);
+    let subs = several["matches"]
+        .as_array()
+        .expect("matches")
+        .iter()
+        .map(|user| &user["sub"]);
     let subs: BTreeSet<&str> = subs.map(|sub| sub.as_str().expect("a sub")).collect();
     assert_eq!(subs, BTreeSet::from([one.as_str(), two.as_str()]));
     let nobody = on(&stack, &["show", "nobody@example.com"]).await;
     assert_eq!((nobody.status, nobody.stdout.as_str()), (6, ""), "{nobody:?}");
-    assert!(nobody.stderr.contains("error: the backup has no such user"), "{nobody:?}");
+    assert!(
+        nobody.stderr.contains("error: the backup has no such user"),
+        "{nobody:?}"
+    );
     assert!(!nobody.stderr.contains("nobody@"), "{nobody:?}");
 
     let history = on(&stack, &["history", "ann", "--json"]).await.json();
@@ -150,12 +160,21 @@ async fn a_user_is_shown_with_a_history_and_masked_unless_asked() {
         "{history}"
     );
     assert_eq!(history["older_expired"], false);
-    let numbers: Vec<u64> = versions.iter().map(|one| one["version"].as_u64().expect("a number")).collect();
+    let numbers: Vec<u64> = versions
+        .iter()
+        .map(|one| one["version"].as_u64().expect("a number"))
+        .collect();
     let expected: Vec<u64> = (1..=numbers[0]).rev().collect();
     assert_eq!(numbers, expected, "every version from the first");
 
     let counters = stack.control.counters().await.expect("counters");
-    assert_eq!(counters.by_caller.get("local-operator").and_then(|calls| calls.get("AdminGetUser")), None);
+    assert_eq!(
+        counters
+            .by_caller
+            .get("local-operator")
+            .and_then(|calls| calls.get("AdminGetUser")),
+        None
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,15 +187,26 @@ async fn the_deleted_are_listed_marked_and_kept_and_everybody_is_exported_and_co
     let deleting = stack.cognito.admin_delete_user().user_pool_id(&pool).username("bob");
     deleting.send().await.expect("AdminDeleteUser");
     stack.drained(DRAINED_WITHIN).await.expect("drained");
-    let before = stack.control.counters().await.expect("counters").calls.remove("cognito-idp");
+    let before = stack
+        .control
+        .counters()
+        .await
+        .expect("counters")
+        .calls
+        .remove("cognito-idp");
 
     let listed = on(&stack, &["undelete", "--json"]).await.json();
     assert_eq!(listed["deleted"].as_array().map(Vec::len), Some(1), "{listed}");
     let user = &listed["deleted"][0];
     assert_eq!((&user["sub"], &user["username"]), (&json!(bob), &json!("b***")));
-    assert_eq!((&user["deleted_by"], &user["marked"]), (&json!("AdminDeleteUser"), &json!(false)));
+    assert_eq!(
+        (&user["deleted_by"], &user["marked"]),
+        (&json!("AdminDeleteUser"), &json!(false))
+    );
     assert!(user["expires_at"].is_string(), "{user}");
-    let later = on(&stack, &["undelete", "--json", "--since", "2999-01-01"]).await.json();
+    let later = on(&stack, &["undelete", "--json", "--since", "2999-01-01"])
+        .await
+        .json();
     assert_eq!(later["deleted"], json!([]));
 
     let marked = on(&stack, &["undelete", "--mark", &bob, &ann, "--json"]).await;
@@ -215,21 +245,42 @@ async fn the_deleted_are_listed_marked_and_kept_and_everybody_is_exported_and_co
     let csv = on(&stack, &arguments).await;
     let rows: Vec<&str> = csv.stdout.split_terminator("\r\n").collect();
     assert_eq!(rows.len(), 3, "{csv:?}");
-    assert!(rows[0].starts_with("sub,alive,username,") && rows[0].contains(",email"), "{csv:?}");
-    assert!(csv.stdout.contains("ann@example.com") && csv.stdout.contains("bob@example.com"), "{csv:?}");
+    assert!(
+        rows[0].starts_with("sub,alive,username,") && rows[0].contains(",email"),
+        "{csv:?}"
+    );
+    assert!(
+        csv.stdout.contains("ann@example.com") && csv.stdout.contains("bob@example.com"),
+        "{csv:?}"
+    );
 
     let status = on(&stack, &["status", "--json"]).await;
     assert_eq!(status.status, 0, "{status:?}");
     let status = status.json();
-    assert_eq!((&status["users"]["living"], &status["users"]["deleted"]), (&json!(1), &json!(1)));
+    assert_eq!(
+        (&status["users"]["living"], &status["users"]["deleted"]),
+        (&json!(1), &json!(1))
+    );
     assert_eq!(status["users"]["by_status"], json!({"FORCE_CHANGE_PASSWORD": 1}));
-    assert_eq!(status["queue"]["value"], json!({"visible": 0, "in_flight": 0, "delayed": 0}));
+    assert_eq!(
+        status["queue"]["value"],
+        json!({"visible": 0, "in_flight": 0, "delayed": 0})
+    );
     assert_eq!(status["dead_letters"]["value"]["visible"], 0);
     assert_eq!((&status["last_run"], &status["lease"]), (&Value::Null, &Value::Null));
     let text = on(&stack, &["status", "--no-count", "--quiet"]).await;
-    assert!(text.stdout.contains("not counted") && text.stderr.is_empty(), "{text:?}");
+    assert!(
+        text.stdout.contains("not counted") && text.stderr.is_empty(),
+        "{text:?}"
+    );
 
-    let after = stack.control.counters().await.expect("counters").calls.remove("cognito-idp");
+    let after = stack
+        .control
+        .counters()
+        .await
+        .expect("counters")
+        .calls
+        .remove("cognito-idp");
     assert_eq!(before, after, "none of these commands asks the pool");
 }
 
@@ -270,7 +321,13 @@ async fn the_doctor_tells_what_is_there_from_what_is_missing() {
     // The local cloud needs no trail and has none; the emulator does not tell the key of a global table, nor the queries of
     // an alarm; and the template's alarms have no topic here.
     assert_eq!(state("trail").as_deref(), Some("fail"), "{diagnosis:#}");
-    for check in ["table.key", "alarm.parked", "alarm.reconcile", "alarm.guard", "alarm.drift"] {
+    for check in [
+        "table.key",
+        "alarm.parked",
+        "alarm.reconcile",
+        "alarm.guard",
+        "alarm.drift",
+    ] {
         assert_eq!(state(check).as_deref(), Some("warn"), "{check}: {diagnosis:#}");
     }
     assert_eq!(ran.status, 6, "something failed");
@@ -278,7 +335,11 @@ async fn the_doctor_tells_what_is_there_from_what_is_missing() {
     let unnamed = on(&stack, &["doctor", "--json", "--table", "nowhere"]).await.json();
     let table = unnamed["findings"].as_array().expect("findings");
     let table = table.iter().find(|finding| finding["check"] == "table");
-    assert_eq!(table.map(|finding| &finding["state"]), Some(&json!("fail")), "{unnamed:#}");
+    assert_eq!(
+        table.map(|finding| &finding["state"]),
+        Some(&json!("fail")),
+        "{unnamed:#}"
+    );
 }
 
 #[tokio::test]
@@ -288,14 +349,24 @@ async fn without_what_it_needs_it_says_what_to_give() {
     // Nobody listens on port 9, the discard protocol's.
     let nowhere = ["--endpoint-url", "http://127.0.0.1:9"];
     for (variables, arguments, status, says) in [
-        (&credentials[..], vec!["status"], 2, "give --pool, or set TWINPOOL_POOLS"),
+        (
+            &credentials[..],
+            vec!["status"],
+            2,
+            "give --pool, or set TWINPOOL_POOLS",
+        ),
         (
             &credentials[..],
             vec!["status", "--pool", "us-east-1_a"],
             2,
             "give --table, or set TWINPOOL_TABLE",
         ),
-        (&[][..], [&["status"][..], &named].concat(), 6, "no AWS credentials were found"),
+        (
+            &[][..],
+            [&["status"][..], &named].concat(),
+            6,
+            "no AWS credentials were found",
+        ),
         (
             &credentials[..],
             [&["show", "ann"][..], &named, &nowhere].concat(),
@@ -312,5 +383,8 @@ async fn without_what_it_needs_it_says_what_to_give() {
     let script = twinpool(&[], &["completions", "bash"]).await;
     assert!(script.status == 0 && script.stdout.contains("twinpool"), "{script:?}");
     let version = twinpool(&[], &["--version"]).await;
-    assert!(version.status == 0 && version.stdout.starts_with("twinpool 0."), "{version:?}");
+    assert!(
+        version.status == 0 && version.stdout.starts_with("twinpool 0."),
+        "{version:?}"
+    );
 }

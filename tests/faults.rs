@@ -23,7 +23,7 @@ const KILLS: u32 = 20;
     clippy::disallowed_methods,
     reason = "a test repeats the run that its environment names"
 )]
-fn seed(test: &str) -> u64 {
+pub(crate) fn seed(test: &str) -> u64 {
     let chosen = std::env::var("TWINPOOL_SEED")
         .ok()
         .map(|text| text.parse().expect("TWINPOOL_SEED is a number"));

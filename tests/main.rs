@@ -5,12 +5,16 @@ mod cli;
 #[cfg(test)]
 mod configuration;
 mod contract;
+#[cfg(test)]
+mod cost;
 mod differential;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod listener;
 mod operations;
+#[cfg(test)]
+mod reconciliation;
 #[cfg(test)]
 mod replication;
 #[cfg(test)]

@@ -46,8 +46,10 @@ pub struct ReplicatorSettings {
     pub retention_seconds: i64,
     /// `TWINPOOL_MAX_RECEIVES`: the queue's redrive limit. On the last try a failing message is parked with its reason.
     pub receives_max: u32,
-    /// `TWINPOOL_QUOTA_SHARE`: the share of Cognito's quotas that may be used.
+    /// `TWINPOOL_QUOTA_SHARE`: the share of Cognito's quotas that all replicators together may use.
     pub share: Share,
+    /// `TWINPOOL_REPLICATORS`: how many are at work at the same time, at most.
+    pub replicators: u32,
 }
 
 /// Settings of the reconciler's function.
@@ -67,6 +69,8 @@ pub struct ReconcilerSettings {
 pub const RETENTION_DAYS_DEFAULT: i64 = 35;
 /// A tombstone has to outlive every message that could bring its user back: 14 days in the queue and 14 in the other one.
 pub const RETENTION_DAYS_MIN: i64 = 29;
+/// Default of `TWINPOOL_REPLICATORS`: the least that an event source mapping can be held to.
+pub const REPLICATORS_DEFAULT: i64 = 2;
 /// Default of `TWINPOOL_MAX_RECEIVES`.
 pub const RECEIVES_MAX_DEFAULT: u32 = 10;
 
@@ -108,6 +112,7 @@ impl ReplicatorSettings {
             i64::from(RECEIVES_MAX_DEFAULT),
             1..=1_000,
         )?;
+        let replicators = number(lookup, "TWINPOOL_REPLICATORS", REPLICATORS_DEFAULT, 1..=1_000)?;
         Ok(Self {
             queue_url: url(lookup, "TWINPOOL_QUEUE_URL")?,
             dead_letter_queue_url: url(lookup, "TWINPOOL_DLQ_URL")?,
@@ -116,6 +121,7 @@ impl ReplicatorSettings {
             retention_seconds: retention_seconds(lookup)?,
             receives_max: u32::try_from(receives).unwrap_or(RECEIVES_MAX_DEFAULT),
             share: share(lookup)?,
+            replicators: u32::try_from(replicators).unwrap_or(u32::MAX),
         })
     }
 }
@@ -372,6 +378,7 @@ mod tests {
             ("TWINPOOL_MAX_RECEIVES", "0"),
             ("TWINPOOL_QUOTA_SHARE", "0"),
             ("TWINPOOL_QUOTA_SHARE", "101"),
+            ("TWINPOOL_REPLICATORS", "0"),
         ] {
             assert!(more(name, value).unwrap_err().what.starts_with(name));
         }

@@ -19,9 +19,12 @@ use twinpool_shared::{
     port::{Backup, Written},
     user::{Facet, Factors, Tombstone},
 };
-use twinpool_tests::stand_ins::{ministack, moto};
+use twinpool_tests::{
+    backup_table::INDEXES,
+    stand_ins::{ministack, moto},
+};
 
-use bench::{Bench, INDEXES, RETENTION_SECONDS, at, following, item, merged, read, s, sub};
+use bench::{Bench, RETENTION_SECONDS, at, following, item, merged, read, s, sub};
 
 #[tokio::test]
 async fn over_ministack() {

@@ -155,6 +155,27 @@ pub async fn compare(stack: &Stack, deleted: &[Deleted], mfa: MfaSettings) -> Re
     Ok(found)
 }
 
+/// Compares one pool with the table in one Region; `deleted` are users who must have left a tombstone.
+///
+/// # Errors
+/// When the pool or the table cannot be read.
+pub async fn compare_one(
+    cognito: &aws_sdk_cognitoidentityprovider::Client,
+    (dynamodb, table): (&aws_sdk_dynamodb::Client, &str),
+    pool: &str,
+    deleted: &[Deleted],
+) -> Result<Comparison, Failure> {
+    let items = backup::scan(dynamodb, table).await?;
+    let mut found = Comparison {
+        items: items.len(),
+        ..Comparison::default()
+    };
+    let shown = source::read(cognito, pool, MfaSettings::Skipped).await?;
+    found.pool(pool, &shown, &Backup::of_pool(&items, pool)?, deleted);
+    found.differences.sort();
+    Ok(found)
+}
+
 impl Comparison {
     fn note(&mut self, pool: &str, subject: &str, what: What) {
         self.differences.push(Difference {

@@ -1,10 +1,15 @@
-//! The demo: users live in two pools, Twinpool's real functions copy what happens, and in the end every difference is named.
+//! The demo: users live in two pools, Twinpool's real functions copy what happens, and every difference is named; then the
+//! copy drifts, and an operator's `twinpool` finds and mends it.
 //!
 //! Everything runs on this machine against the local cloud, a test double; no figure is a figure of AWS.
 //!
-//! Invariant: exit status 0 means that an independent comparison of both pools with both Regions' tables found no difference
-//! and that no change is parked.
+//! Invariant: exit status 0 means that [`Report::is_clean`]: an independent comparison of both pools with both Regions' tables
+//! found no difference, before the drift and after it was mended, no change is parked, and an emptied pool emptied no backup.
 
+mod cost;
+mod drift;
+mod operator;
+mod reconcile;
 mod view;
 
 use std::{
@@ -20,11 +25,12 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    compare::{self, Comparison, MfaSettings},
+    compare::{self, Comparison, Difference, MfaSettings},
     life::Lives,
     report::{Lag, Replication, Report, calls_of_functions},
     stack::{Failure, Options, Stack, target_folder},
 };
+use drift::Elders;
 use view::View;
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(90);
@@ -102,6 +108,7 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         stack.endpoint(),
         stack.run_folder().display()
     ));
+    let elders = Elders::create(&stack).await?;
     let mut lives = Lives::new(seed);
     let mut view = View::new(arguments.changes);
     let progress = lives.progress();
@@ -115,22 +122,29 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let counters = stack.control.counters().await?;
     let compared = compare::compare(&stack, lives.deleted(), MfaSettings::Compared).await?;
     let (cognito_calls, users_made_billable) = calls_of_functions(&counters, &stack.deployment.stack);
+    let replication = Replication {
+        changes_made: lives.made().total() + elders.calls(),
+        changes_applied: figures.applied,
+        parked: stack.parked().await?,
+        differences: compared.differences.len(),
+        lag_ms: Lag::of(&figures),
+        cognito_calls,
+        users_made_billable,
+    };
+    let users = lives.living() + lives.deleted().len() + elders.len();
+    conclude(&replication, &compared, (users, &lives), &stack, begun).await?;
+    let reconciled = Box::pin(reconcile::run(&stack, &elders, lives.deleted())).await?;
     let report = Report {
-        replication: Replication {
-            changes_made: lives.made().total(),
-            changes_applied: figures.applied,
-            parked: stack.parked().await?,
-            differences: compared.differences.len(),
-            lag_ms: Lag::of(&figures),
-            cognito_calls,
-            users_made_billable,
-        },
+        replication,
+        reconcile: reconciled.reconcile,
+        cost_model: reconciled.cost_model,
+        failures: reconciled.failures,
         seed,
         seconds: begun.elapsed().as_secs_f64(),
     };
     let file = report_file()?;
     report.write(&file)?;
-    conclude(&report, &compared, &lives, &stack).await?;
+    say(&format!("{:.1} s in all", report.seconds));
     say(&format!("report: {}", file.display()));
     if arguments.keep {
         say(&format!("kept running at {} until Ctrl-C", stack.endpoint()));
@@ -161,19 +175,23 @@ async fn live(stack: &Stack, lives: &mut Lives, arguments: &Arguments, phase: &v
     stack.drained(DRAINED_WITHIN).await
 }
 
-async fn conclude(report: &Report, compared: &Comparison, lives: &Lives, stack: &Stack) -> Result<(), Failure> {
-    let replication = &report.replication;
+async fn conclude(
+    replication: &Replication,
+    compared: &Comparison,
+    (users, lives): (usize, &Lives),
+    stack: &Stack,
+    begun: Instant,
+) -> Result<(), Failure> {
     say(&format!(
-        "{} changes made by {} users ({} deleted); {} applied, {} parked; lag p50 {} ms, p99 {} ms, max {} ms; {:.1} s in all",
+        "{} changes made by {users} users ({} deleted); {} applied, {} parked; lag p50 {} ms, p99 {} ms, max {} ms; after {:.1} s",
         replication.changes_made,
-        lives.living() + lives.deleted().len(),
         lives.deleted().len(),
         replication.changes_applied,
         replication.parked,
         replication.lag_ms.p50,
         replication.lag_ms.p99,
         replication.lag_ms.max,
-        report.seconds
+        begun.elapsed().as_secs_f64()
     ));
     let calls: Vec<String> = replication
         .cognito_calls
@@ -198,20 +216,22 @@ async fn conclude(report: &Report, compared: &Comparison, lives: &Lives, stack: 
         compared.tombstones,
         compared.items,
         compared.factors_due,
-        match compared.differences.len() {
-            0 => "no difference".to_owned(),
-            many => format!("{many} differences"),
-        }
+        show_differences(&compared.differences)
     ));
-    if !compared.differences.is_empty() {
-        let mut table = Table::new();
-        table.set_header(["pool", "user or group", "difference"]);
-        for difference in &compared.differences {
-            table.add_row([&difference.pool, &difference.subject, &difference.what.to_string()]);
-        }
-        say(&table.to_string());
-    }
     Ok(())
+}
+
+/// That there is no difference, or how many, and a table of them.
+fn show_differences(differences: &[Difference]) -> String {
+    if differences.is_empty() {
+        return "no difference".to_owned();
+    }
+    let mut table = Table::new();
+    table.set_header(["pool", "user or group", "difference"]);
+    for difference in differences {
+        table.add_row([&difference.pool, &difference.subject, &difference.what.to_string()]);
+    }
+    format!("{} differences\n{table}", differences.len())
 }
 
 fn report_file() -> Result<PathBuf, Failure> {

@@ -2,10 +2,12 @@
 //!
 //! Invariant: everything here listens on loopback only and ends with the value that started it.
 
+pub mod backup_table;
 pub mod bench;
 pub mod compare;
 pub mod demo;
 pub mod life;
+pub mod reconciling;
 pub mod report;
 pub mod runtime_host;
 pub mod scripted_http;

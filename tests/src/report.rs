@@ -1,5 +1,5 @@
-//! What a run of the replicator came to: figures read from its own metric lines, from the local cloud's counters and from a
-//! comparison, and the machine-readable report.
+//! What a run of the demo came to: the replicator's figures, read from its own metric lines, from the local cloud's counters
+//! and from a comparison; the reconcile's; and the machine-readable report, whose shape `tests/README.md` documents.
 //!
 //! Figures obtained with it are figures of the local cloud, not of AWS.
 //!
@@ -13,6 +13,7 @@ use std::{
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use twinpool_shared::cost::Agreement;
 
 use crate::stack::{Failure, PRIMARY, Stack, control::Counters};
 
@@ -109,6 +110,12 @@ fn sum(member: &Value) -> u64 {
 pub struct Report {
     /// What the replication came to.
     pub replication: Replication,
+    /// What the reconcile that mended the drift came to.
+    pub reconcile: Reconcile,
+    /// Its calls beside those that the cost model has for it.
+    pub cost_model: Vec<Agreement>,
+    /// What did not come out as it must, in words.
+    pub failures: Vec<String>,
     /// Decides what the users did.
     pub seed: u64,
     /// How long all of it took.
@@ -133,6 +140,27 @@ pub struct Replication {
     pub cognito_calls: BTreeMap<String, u64>,
     /// Users made billable by Twinpool's functions.
     pub users_made_billable: u64,
+}
+
+/// What the reconcile that mended the drift came to, as `twinpool reconcile --json` reports it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reconcile {
+    /// Users of the pool.
+    pub users: u64,
+    /// Their memberships.
+    pub memberships: u64,
+    /// Cognito calls, by operation; the local cloud counted the same.
+    pub calls: BTreeMap<String, u64>,
+    /// Items of users and groups that were written.
+    pub writes: u64,
+    /// Users and groups in which the backup was wrong.
+    pub drift_found: u64,
+    /// Of those, what was not mended.
+    pub drift_left: u64,
+    /// Whether the guard kept every user of another pool that was emptied afterwards.
+    pub guard_tripped_on_emptied_pool: bool,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 /// Replication lag in milliseconds.
@@ -186,11 +214,16 @@ pub fn calls_of_functions(counters: &Counters, stack: &str) -> (BTreeMap<String,
 }
 
 impl Report {
-    /// Whether pools and backup agree, nothing is parked, and no user was made billable.
+    /// Whether pools and backup agree, nothing is parked, no user was made billable, the drift was found and mended, the guard
+    /// held, and the cost model agrees with what was counted.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        let replication = &self.replication;
-        replication.differences == 0 && replication.parked == 0 && replication.users_made_billable == 0
+        let (replication, reconcile) = (&self.replication, &self.reconcile);
+        let replicated =
+            replication.differences == 0 && replication.parked == 0 && replication.users_made_billable == 0;
+        let mended = reconcile.drift_found > 0 && reconcile.drift_left == 0;
+        let modelled = !self.cost_model.is_empty() && self.cost_model.iter().all(Agreement::holds);
+        replicated && mended && reconcile.guard_tripped_on_emptied_pool && modelled && self.failures.is_empty()
     }
 
     /// Writes the report as JSON.
@@ -208,6 +241,8 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
+    use twinpool_shared::cost::Meter;
+
     use super::*;
 
     #[test]
@@ -245,5 +280,76 @@ mod tests {
         .expect("the gateway's shape");
         let (calls, billable) = calls_of_functions(&counters, "twinpool");
         assert_eq!((calls["ListUsers"], calls.len(), billable), (3, 1, 1));
+    }
+
+    fn report() -> Report {
+        let calls = |calls: &[(&str, u64)]| calls.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        Report {
+            replication: Replication {
+                changes_made: 1_022,
+                changes_applied: 1_193,
+                parked: 0,
+                differences: 0,
+                lag_ms: Lag {
+                    p50: 1_411,
+                    p99: 3_555,
+                    max: 4_225,
+                },
+                cognito_calls: calls(&[("ListUsers", 913)]),
+                users_made_billable: 0,
+            },
+            reconcile: Reconcile {
+                users: 99,
+                memberships: 48,
+                calls: calls(&[("ListUsers", 22)]),
+                writes: 11,
+                drift_found: 11,
+                drift_left: 0,
+                guard_tripped_on_emptied_pool: true,
+                seconds: 1.5,
+            },
+            cost_model: vec![Agreement {
+                operation: Meter::ListUsers,
+                measured: 22.0,
+                modelled: 20.0,
+                ratio: Some(1.1),
+            }],
+            failures: Vec::new(),
+            seed: 949_637,
+            seconds: 87.5,
+        }
+    }
+
+    #[test]
+    fn the_documented_report_has_the_members_of_the_written_one() {
+        let documented = include_str!("../README.md");
+        let begun = documented.split_once("```json\n").expect("an example").1;
+        let example = begun.split_once("```").expect("its end").0;
+        let example: Value = serde_json::from_str(example).expect("JSON");
+        assert_eq!(serde_json::to_value(report()).expect("JSON"), example);
+    }
+
+    #[test]
+    fn a_report_is_clean_only_when_everything_holds() {
+        let mut clean = report();
+        clean.cost_model[0].ratio = Some(1.05);
+        assert!(clean.is_clean());
+        type Flaw = fn(&mut Report);
+        let flaws: [Flaw; 9] = [
+            |report| report.replication.differences = 1,
+            |report| report.replication.parked = 1,
+            |report| report.replication.users_made_billable = 1,
+            |report| report.reconcile.drift_found = 0,
+            |report| report.reconcile.drift_left = 1,
+            |report| report.reconcile.guard_tripped_on_emptied_pool = false,
+            |report| report.cost_model[0].ratio = Some(1.2),
+            |report| report.cost_model.clear(),
+            |report| report.failures.push("verify finds the drift".to_owned()),
+        ];
+        for (number, flaw) in flaws.into_iter().enumerate() {
+            let mut report = clean.clone();
+            flaw(&mut report);
+            assert!(!report.is_clean(), "flaw {number}");
+        }
     }
 }

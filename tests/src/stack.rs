@@ -118,7 +118,8 @@ impl Default for Options {
             batching_window_seconds: 1,
             max_receive_count: 10,
             visibility_timeout_seconds: 10,
-            quota_share_percent: 50,
+            // Nobody else uses these pools.
+            quota_share_percent: 100,
             reconcile_schedule: None,
             environment: BTreeMap::new(),
             attach_triggers: true,

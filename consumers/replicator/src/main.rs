@@ -69,7 +69,7 @@ async fn start() -> Result<Replicator<PoolReader, Table, Queue>, Error> {
     let cognito = sdk_config(&region()?, COGNITO_BUDGET).await;
     let reader = PoolReader::new(
         aws_sdk_cognitoidentityprovider::Client::new(&cognito),
-        Governor::new(settings.share, 1),
+        Governor::new(settings.share, settings.replicators),
         Patience::REPLICATOR,
     );
     let queue = Queue::new(queues.clone(), &settings.queue_url);

@@ -81,7 +81,7 @@ pub const PRODUCERS: f64 = 5.0;
 pub const CONSUMERS: f64 = 1.0;
 /// Seconds that SQS uses a data key; code: `KmsDataKeyReusePeriodSeconds`.
 pub const DATA_KEY_SECONDS: f64 = 3_600.0;
-/// Seconds that DynamoDB uses a table key, for each caller. Documented: "DynamoDB encryption at rest usage notes"; recalled.
+/// Seconds that DynamoDB uses a table key, for each caller. Documented: "DynamoDB encryption at rest: how it works"; no page was at hand.
 pub const TABLE_KEY_SECONDS: f64 = 300.0;
 
 /// State transitions of an execution: Order, Defaults, Pools, Plan, Configuration, Members, Users, Sweep, Outcome, Ended,

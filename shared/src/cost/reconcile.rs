@@ -9,8 +9,8 @@ use super::{
     DAYS_A_MONTH, Meter, Pool, Usage,
     change::{add_writes, read_units, write_units},
     coefficient::{
-        CONFIGURATION_QUERIES, GROUP_BYTES, INDEX_ENTRIES, INDEX_WRITES_PER_CHANGE, LIST_TRANSITIONS, LOG_BYTES_PER_INVOCATION, PREFIX_TRANSITIONS, RECONCILER_GB,
-        RUN_TRANSITIONS, STEP_SECONDS,
+        CONFIGURATION_QUERIES, GROUP_BYTES, INDEX_ENTRIES, INDEX_WRITES_PER_CHANGE, LIST_TRANSITIONS,
+        LOG_BYTES_PER_INVOCATION, PREFIX_TRANSITIONS, RECONCILER_GB, RUN_TRANSITIONS, STEP_SECONDS,
     },
     standing::GB,
 };
@@ -63,6 +63,8 @@ pub struct Walk {
     pub groups: Groups,
     /// Where it runs.
     pub form: Form,
+    /// Whether the configuration is captured as well.
+    pub configuration: bool,
     /// Users that the backup did not have.
     pub created: u64,
     /// Users in whom it differed.
@@ -86,6 +88,7 @@ impl Walk {
                 memberships: pool.memberships,
             },
             form: Form::StateMachine,
+            configuration: true,
             created: 0,
             changed: 0,
             disputed: 0,
@@ -215,8 +218,10 @@ pub fn usage(walk: &Walk, pool: &Pool) -> Usage {
     let index_writes = walk.changed as f64 * INDEX_WRITES_PER_CHANGE + walk.deleted as f64 * INDEX_ENTRIES;
     add_writes(pool, (walk.changed + walk.deleted) as f64, index_writes, &mut usage);
     add_created(pool, walk.created as f64, &mut usage);
-    if walk.form == Form::StateMachine {
+    if walk.configuration {
         add_configuration(&mut usage);
+    }
+    if walk.form == Form::StateMachine {
         add_steps(pool, steps, lists, walks, &mut usage);
     }
     usage
@@ -262,7 +267,7 @@ fn members(walk: &Walk, prefixes: f64) -> Members {
     }
 }
 
-/// A step that reads the configuration and finds it as it is stored: its marks, its parts, the pool.
+/// Reads the configuration and finds it as it is stored: its marks, its parts, the pool.
 fn add_configuration(usage: &mut Usage) {
     usage.add(Meter::DescribeUserPool, 1.0);
     usage.add(Meter::BatchGetItem, 1.0);

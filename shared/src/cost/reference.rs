@@ -26,7 +26,7 @@ pub struct Prices {
 }
 
 /// Of 2024, N. Virginia and Tokyo, as on the cost page. The page's own figure is only met by the price of a plain write in
-/// each Region; a replicated write was dearer in 2024 (1.875 in N. Virginia). Tokyo's price is unverified: recalled.
+/// each Region; a replicated write was dearer in 2024 (1.875 in N. Virginia). Tokyo's price is unverified.
 pub const PRICES_2024: Prices = Prices {
     write: 1.25,
     replicated_write: 1.4269,

@@ -4,13 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_dynamodb::{
-    Client,
-    types::{
-        AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-        ProjectionType, ScalarAttributeType,
-    },
-};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use twinpool_shared::{
     adapter::table::Table,
     item::{Key, UserItem},
@@ -21,17 +15,12 @@ use twinpool_shared::{
     time::Timestamp,
     user::{Account, Attributes, UserRecord},
 };
-use twinpool_tests::stand_ins::{sdk_config, unique};
+use twinpool_tests::{
+    backup_table,
+    stand_ins::{sdk_config, unique},
+};
 
 pub(super) const RETENTION_SECONDS: i64 = 35 * 86_400;
-/// The indexes of the backup table, each with its key.
-pub(super) const INDEXES: [(&str, &str); 4] = [
-    ("by-username", "gsi_username"),
-    ("by-email", "gsi_email"),
-    ("by-phone", "gsi_phone"),
-    ("by-preferred-username", "gsi_preferred_username"),
-];
-
 pub(super) struct Bench {
     pub(super) client: Client,
     name: String,
@@ -42,26 +31,7 @@ impl Bench {
     pub(super) async fn new(endpoint: &str) -> Self {
         let client = Client::new(&sdk_config(endpoint).await);
         let name = unique("backup");
-        let mut request = client
-            .create_table()
-            .table_name(&name)
-            .billing_mode(BillingMode::PayPerRequest);
-        for (attribute, kind) in [("pk", KeyType::Hash), ("sk", KeyType::Range)] {
-            request = request
-                .attribute_definitions(text(attribute))
-                .key_schema(key(attribute, kind));
-        }
-        for (index, attribute) in INDEXES {
-            let projection = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
-            let index = GlobalSecondaryIndex::builder()
-                .index_name(index)
-                .key_schema(key(attribute, KeyType::Hash))
-                .projection(projection);
-            request = request
-                .attribute_definitions(text(attribute))
-                .global_secondary_indexes(index.build().expect("an index"));
-        }
-        request.send().await.expect("the table is created");
+        backup_table::create(&client, &name).await;
         let table = Table::new(client.clone(), &name);
         table.probe().await.expect("the table is there");
         Self { client, name, table }
@@ -103,21 +73,6 @@ impl Bench {
         let sort_key = |item: &HashMap<String, AttributeValue>| item.get("sk")?.as_s().ok().cloned();
         found.iter().filter_map(sort_key).collect()
     }
-}
-
-pub(super) fn text(name: &str) -> AttributeDefinition {
-    let definition = AttributeDefinition::builder()
-        .attribute_name(name)
-        .attribute_type(ScalarAttributeType::S);
-    definition.build().expect("a definition")
-}
-
-pub(super) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
-    KeySchemaElement::builder()
-        .attribute_name(name)
-        .key_type(kind)
-        .build()
-        .expect("a key")
 }
 
 pub(super) fn s(value: &str) -> AttributeValue {

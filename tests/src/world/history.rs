@@ -13,6 +13,7 @@ use twinpool_shared::{
     time::Timestamp,
 };
 
+pub use super::weather::Story;
 use super::{
     clock::{WorldClock, wait},
     journal::Journal,
@@ -26,7 +27,6 @@ use super::{
     verdict,
     weather::Weather,
 };
-pub use super::weather::Story;
 use crate::life::Draw;
 
 /// Longer than the consistency window and every clock's mistake: after this, every read shows the present.
@@ -113,7 +113,13 @@ impl World {
         journal.note("seed", format!("{seed} {story:?} {weather:?}"));
         let network = |service, number| Network::new(service, Arc::clone(&weather), Draw::of(seed, number));
         let skewed = |draw: &mut Draw| clock.skewed(weather.skew(draw));
-        let pool = PoolDouble::new(seed, clock, skewed(&mut draw), network("cognito-idp", 1), Arc::clone(&journal));
+        let pool = PoolDouble::new(
+            seed,
+            clock,
+            skewed(&mut draw),
+            network("cognito-idp", 1),
+            Arc::clone(&journal),
+        );
         let pool = pool.map_err(|error| Error::new(ErrorKind::Rejected, error.code))?;
         let table = TableDouble::new(pool.clone(), clock, network("dynamodb", 2), Arc::clone(&journal));
         let queue = QueueDouble::new(clock, network("sqs", 3), Arc::clone(&journal));

@@ -34,7 +34,7 @@ use crate::life::Draw;
 /// What an invocation has for its work: its 60 s less the 14 s for concluding.
 const WORK: Duration = Duration::from_secs(46);
 /// Longest life of a batch or a run that is to be killed.
-const KILLED_BATCH_MILLIS_MAX: u64 = 1_500;
+const KILLED_BATCH_MILLIS_MAX: u64 = 300;
 const KILLED_RUN_MILLIS_MAX: u64 = 20_000;
 /// For how long a killed run keeps others out.
 const LEASE_SECONDS: i64 = 900;
@@ -82,6 +82,10 @@ pub struct Place {
 impl Place {
     fn below(&self, end: u64) -> u64 {
         locked(&self.draw).below(end)
+    }
+
+    fn percent(&self, percent: u64) -> bool {
+        locked(&self.draw).percent(percent)
     }
 
     /// When this work is to be killed, if it is.
@@ -161,6 +165,10 @@ pub async fn replicate(place: Place) -> Result<(), Error> {
                 place.queue.acknowledge(received.id);
             }
         }
+        // An outage, so that messages pile up and come in big batches.
+        if !place.weather.is_calm() && place.percent(place.weather.away_percent) {
+            wait(place.below(240_000)).await;
+        }
     }
 }
 
@@ -194,7 +202,10 @@ fn note(place: &Place, batch: &[Received]) {
         let change: Value = serde_json::from_str(&received.body).unwrap_or_default();
         let subject = change["subject"].to_string();
         let subject = subject.get(..28).unwrap_or(&subject);
-        let (cause, attempt) = (change["cause"].as_str().unwrap_or("?"), change["attempt"].as_u64().unwrap_or(0));
+        let (cause, attempt) = (
+            change["cause"].as_str().unwrap_or("?"),
+            change["attempt"].as_u64().unwrap_or(0),
+        );
         let line = format!(
             "receives {} ({}. time) {cause} {subject} attempt {attempt}",
             received.id, received.receives
@@ -212,7 +223,8 @@ impl Watch for Witness {
             Subject::User(sub) => sub.as_str().get(..6).unwrap_or(sub.as_str()),
             Subject::Group(name) => name,
         };
-        self.1.note(self.0, format!("finds {subject}: {}", finding.field.name()));
+        self.1
+            .note(self.0, format!("finds {subject}: {}", finding.field.name()));
     }
 }
 

@@ -10,14 +10,7 @@ use std::sync::Arc;
 
 use twinpool_shared::personal::Sub;
 
-use super::{
-    clock::wait,
-    journal::Journal,
-    pool::PoolDouble,
-    table::TableDouble,
-    trail::Ears,
-    weather::Story,
-};
+use super::{clock::wait, journal::Journal, pool::PoolDouble, table::TableDouble, trail::Ears, weather::Story};
 use crate::life::Draw;
 
 /// Most users of a world: below the guard's allowance.
@@ -90,8 +83,8 @@ impl People {
     /// Some things happen in one second, most within some, and sometimes nothing for minutes.
     fn pause(&mut self) -> u64 {
         let pause = match self.draw.below(100) {
-            0..20 => self.draw.below(600),
-            20..85 => self.draw.below(6_000),
+            0..40 => self.draw.below(600),
+            40..85 => self.draw.below(6_000),
             85..97 => self.draw.below(60_000),
             _ => self.draw.below(400_000),
         };

@@ -257,9 +257,7 @@ impl ReadPool for PoolDouble {
 
     async fn group(&self, pool: &str, name: &str) -> Result<Option<GroupSettings>, Error> {
         let input = json!({ "UserPoolId": pool, "GroupName": name });
-        let answer = self
-            .read_if_any("GetGroup", input, "ResourceNotFoundException")
-            .await?;
+        let answer = self.read_if_any("GetGroup", input, "ResourceNotFoundException").await?;
         let group = answer.as_ref().map(|answer| answers::group(&answer["Group"]));
         Ok(group.transpose()?.map(|(_, settings)| settings))
     }
@@ -322,7 +320,9 @@ impl ReadPool for PoolDouble {
     }
 
     async fn estimated_users(&self, pool: &str) -> Result<u64, Error> {
-        let answer = self.read("DescribeUserPool", json!({ "UserPoolId": pool }), false).await?;
+        let answer = self
+            .read("DescribeUserPool", json!({ "UserPoolId": pool }), false)
+            .await?;
         let answer = answer.map_err(|error| service_error("DescribeUserPool", &error))?;
         let estimate = answer["UserPool"]["EstimatedNumberOfUsers"].as_u64();
         estimate.ok_or_else(|| Error::new(ErrorKind::Unavailable, "DescribeUserPool answered without an estimate"))

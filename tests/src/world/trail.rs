@@ -53,7 +53,7 @@ impl Ears {
     pub fn new(
         pool: &str,
         queue: QueueDouble,
-            clocks: (Clock, Clock),
+        clocks: (Clock, Clock),
         network: Network,
         journal: Arc<Journal>,
     ) -> Self {
@@ -118,7 +118,9 @@ impl Ears {
                 let delay = first_delay_seconds(&change, received_at).unwrap_or(0);
                 self.send(&change, start + self.millis(1_000) + i64::from(delay) * 1_000);
             }
-            Err(error) => self.journal.violation(format!("a trigger's event was not read: {error}")),
+            Err(error) => self
+                .journal
+                .violation(format!("a trigger's event was not read: {error}")),
         }
     }
 

@@ -63,13 +63,17 @@ fn alive(
         // Whoever is disabled twice is modified twice, and the flag alone answers the second event.
         Some(account) if story == Story::ReplicatorAlone => {
             let modified = truth.read.account.modified;
-            if (Account { modified, ..account.clone() }) != truth.read.account {
+            if (Account {
+                modified,
+                ..account.clone()
+            }) != truth.read.account
+            {
                 differ("account");
             }
         }
         Some(account) if *account != truth.read.account => differ("account"),
         // An unconfirmed sign-up is known by its trigger alone: CloudTrail's record of SignUp names no user.
-        None if story == Story::Reconciled || truth.read.status != "UNCONFIRMED" => differ("no account"),
+        None if story != Story::ReplicatorAlone || truth.read.status != "UNCONFIRMED" => differ("no account"),
         _ => {}
     }
     let memberships = memberships(record, groups);

@@ -13,6 +13,8 @@ pub enum Story {
     ReplicatorAlone,
     /// Events are lost, the table is edited by hand, users appear without any event: the reconciler has to mend it.
     Reconciled,
+    /// The same without the reconciler: the backup cannot be right. It proves that the verdict sees it.
+    Unattended,
 }
 
 /// The chances of one world.
@@ -36,6 +38,8 @@ pub struct Weather {
     pub killed_percent: u64,
     /// Lists that are cut into short and empty pages.
     pub short_pages_percent: u64,
+    /// Batches after which a consumer is away for minutes.
+    pub away_percent: u64,
     /// How wrong a machine's clock is, at most, either way.
     pub skew_millis_max: u64,
     calm: AtomicBool,
@@ -52,14 +56,15 @@ impl Weather {
         let lost_events = up_to(40);
         let mut weather = Self {
             stale_millis_max: 0,
-            table_stale_millis_max: up_to(3_000),
+            table_stale_millis_max: up_to(5_000),
             refused_per_mille: up_to(8),
             lost_answers_per_mille: up_to(5),
             lost_events_percent: if alone { 0 } else { lost_events },
             doubled_percent: up_to(30),
             late_percent: up_to(30),
-            killed_percent: up_to(20),
+            killed_percent: up_to(40),
             short_pages_percent: up_to(60),
+            away_percent: up_to(10),
             skew_millis_max: up_to(2_000),
             calm: AtomicBool::new(false),
         };

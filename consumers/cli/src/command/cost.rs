@@ -170,7 +170,7 @@ fn print(output: &Output, cost: &Cost) -> Result<(), Error> {
         documented.dynamodb
     ))?;
     output.line(&format!(
-        "  for this pool: DynamoDB ${:.2} at the prices of 2024, ${:.2} at today's; ${:.2} with the ${:.0} documented for the rest",
+        "  for this pool: DynamoDB ${:.2} at the prices of 2024*, ${:.2} at today's; ${:.2} with the ${:.0} documented for the rest",
         theirs.dynamodb_2024, theirs.dynamodb_today, theirs.total_today, documented.others
     ))?;
     output.line("")?;

@@ -73,13 +73,14 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let status = Status {
         region: connection.region().to_owned(),
         last_run: runs.iter().rev().find_map(|run| finished(run, now)),
-        unfinished_run: runs.iter().rev().find_map(|run| unfinished(run, now)),
+        // One that came before a later run was given up.
+        unfinished_run: runs.last().and_then(|run| unfinished(run, now)),
         lease: lease.map(|lease| held(lease, now)),
         marks: marks.into_iter().map(|(part, at)| Marked { part, at }).collect(),
         undelete_marks: as_count(undelete),
-        queue: depth(&connection, args.queue_url.as_deref(), "--queue-url", "queue").await?,
-        dead_letters: depth(&connection, args.dlq_url.as_deref(), "--dlq-url", "dead-letter queue").await?,
-        replication_lag: replication_lag(&connection, now).await?,
+        queue: depth(&connection, args.queue_url.as_deref(), "--queue-url", "queue").await,
+        dead_letters: depth(&connection, args.dlq_url.as_deref(), "--dlq-url", "dead-letter queue").await,
+        replication_lag: replication_lag(&connection, now).await,
         users: (!args.no_count).then_some(users),
         groups: Groups {
             living: as_count(living),
@@ -111,21 +112,19 @@ fn body<T: DeserializeOwned>(document: &Document) -> Result<T, Error> {
     })
 }
 
-async fn depth(connection: &Connection, url: Option<&str>, option: &str, name: &str) -> Result<Reading<Depth>, Error> {
+async fn depth(connection: &Connection, url: Option<&str>, option: &str, name: &str) -> Reading<Depth> {
     let Some(url) = url else {
-        return Ok(Reading::none(format!("not asked: {option} names no queue")));
+        return Reading::none(format!("not asked: {option} names no queue"));
     };
     let sqs = aws_sdk_sqs::Client::new(&connection.config);
     Reading::from(Queue::read(&sqs, url, name).await.map(|queue| queue.depth))
 }
 
-async fn replication_lag(connection: &Connection, now: Timestamp) -> Result<Reading<Lag>, Error> {
+async fn replication_lag(connection: &Connection, now: Timestamp) -> Reading<Lag> {
     let cloudwatch = Untyped::new(connection.config.clone());
     match lag::of_last_hour(&cloudwatch, now).await {
-        Ok(None) => Ok(Reading::none(
-            "nothing was replicated in the last hour, or its metrics are not in this Region",
-        )),
-        Ok(Some(lag)) => Ok(Reading::of(lag)),
+        Ok(None) => Reading::none("nothing was replicated in the last hour, or its metrics are not in this Region"),
+        Ok(Some(lag)) => Reading::of(lag),
         Err(error) => Reading::from(Err(error)),
     }
 }

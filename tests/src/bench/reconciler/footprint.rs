@@ -32,7 +32,12 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
         let peak = mib(measured.peak_kib);
         peaks.push(peak);
         report.row(format!("{name}: memory at most"), peak, "MiB", Goal::Below(PEAK_MIB));
-        report.row(format!("{name}: memory before"), mib(measured.before_kib), "MiB", Goal::None);
+        report.row(
+            format!("{name}: memory before"),
+            mib(measured.before_kib),
+            "MiB",
+            Goal::None,
+        );
         report.row(format!("{name}: seconds"), measured.seconds, "s", Goal::None);
     }
     if let [small, large, ..] = peaks[..] {

@@ -65,7 +65,13 @@ impl MemoryTable {
 }
 
 /// Puts `next` in the place of the version `replaced`, when that is what is there.
-fn put<T: Clone>(items: &mut BTreeMap<Key, T>, key: &Key, next: &T, replaced: Option<u64>, of: fn(&T) -> u64) -> Written {
+fn put<T: Clone>(
+    items: &mut BTreeMap<Key, T>,
+    key: &Key,
+    next: &T,
+    replaced: Option<u64>,
+    of: fn(&T) -> u64,
+) -> Written {
     if items.get(key).map(of) != replaced {
         return Written::Conflict;
     }

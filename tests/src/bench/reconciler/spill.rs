@@ -46,7 +46,10 @@ impl Spill {
         if next.key.sk.starts_with(MEMBERS) {
             // One file for each prefix: it is asked for as a whole.
             let name = next.key.sk.rsplitn(4, '#').last().unwrap_or_default();
-            let file = OpenOptions::new().create(true).append(true).open(self.folder.join(name));
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(self.folder.join(name));
             let mut line = serde_json::to_vec(next).map_err(|_| broken("written"))?;
             line.push(b'\n');
             let written = file.and_then(|mut file| file.write_all(&line));
@@ -107,5 +110,55 @@ impl Drop for Spill {
 }
 
 fn broken(how: &str) -> Error {
-    Error::new(ErrorKind::Unavailable, format!("the bench's folder of documents cannot be {how}"))
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the bench's folder of documents cannot be {how}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use twinpool_shared::{item::SCHEMA_VERSION, personal::Personal, run::keys, time::EPOCH};
+
+    use super::*;
+    use crate::stand_ins::unique;
+
+    fn document(key: Key, body: &str) -> Document {
+        Document {
+            key,
+            schema_version: SCHEMA_VERSION,
+            pool: "p".to_owned(),
+            version: 1,
+            written_at: EPOCH,
+            expires_at: None,
+            body: Personal::new(body),
+        }
+    }
+
+    #[test]
+    fn members_come_back_by_prefix_in_the_order_of_their_keys() {
+        let folder = std::env::temp_dir().join(unique("spill"));
+        let spill = Spill::new(folder.clone()).expect("a folder");
+        let of = |prefix, number| keys::members("p", "r", prefix, (0, 0, number));
+        for (prefix, number) in [("a", 2), ("ab", 1), ("a", 1)] {
+            let put = spill.put(&document(of(prefix, number), prefix), None);
+            assert_eq!(put, Ok(Written::Stored));
+        }
+        let found = spill.list("p#run", &keys::members_prefix("r", "a")).expect("readable");
+        let found: Vec<Key> = found.into_iter().map(|document| document.key).collect();
+        assert_eq!(found, [of("a", 1), of("a", 2)]);
+        assert_eq!(spill.list("p#run", &keys::members_prefix("r", "b")), Ok(Vec::new()));
+        drop(spill);
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn other_documents_keep_their_condition() {
+        let spill = Spill::new(std::env::temp_dir().join(unique("spill"))).expect("a folder");
+        let lease = document(keys::lease("p"), "lease");
+        assert_eq!(spill.put(&lease, None), Ok(Written::Stored));
+        assert_eq!(spill.put(&lease, None), Ok(Written::Conflict));
+        assert_eq!(spill.put(&lease, Some(1)), Ok(Written::Stored));
+        assert_eq!(spill.get(&lease.key), Some(lease));
+    }
 }

@@ -16,10 +16,7 @@ use serde::{Deserialize, Serialize};
 use twinpool_shared::error::Error;
 
 use super::reconcile;
-use crate::{
-    bench::figures::memory,
-    stack::Failure,
-};
+use crate::{bench::figures::memory, stack::Failure};
 use backup::SyntheticBackup;
 use people::People;
 

@@ -83,7 +83,9 @@ pub(super) async fn run(places: &Places, report: &mut Report) -> Result<(), Fail
             let expected = if pass == "first run" { USERS as u64 } else { 0 };
             let written = table.user_writes() - before;
             if written != expected {
-                return Err(Failure(format!("{pass}: {written} users were written instead of {expected}")));
+                return Err(Failure(format!(
+                    "{pass}: {written} users were written instead of {expected}"
+                )));
             }
             walk.rows(&format!("{}, {pass}", shape.title), shape, report);
         }
@@ -116,7 +118,10 @@ impl Bench {
         let users = &run.result.users;
         let all = shape.users as u64;
         if (users.users, users.memberships) != (all, all) || run.result.drift_left > 0 {
-            let what = format!("{} users and {} memberships were walked", users.users, users.memberships);
+            let what = format!(
+                "{} users and {} memberships were walked",
+                users.users, users.memberships
+            );
             return Err(Failure(what));
         }
         let (calls_after, throttled_after) = self.counted();
@@ -137,7 +142,10 @@ impl Bench {
         const SERVICE: &str = "cognito-idp";
         let counters = self.cloud.gateway().counters();
         let calls = counters.calls.get(SERVICE).cloned().unwrap_or_default();
-        let throttled = counters.throttled.get(SERVICE).map_or(0, |refused| refused.values().sum());
+        let throttled = counters
+            .throttled
+            .get(SERVICE)
+            .map_or(0, |refused| refused.values().sum());
         (calls, throttled)
     }
 
@@ -198,9 +206,19 @@ impl Walk {
         let goal = Goal::AtMost(if self.percent == 100 { 1.15 } else { 1.10 });
         report.row(format!("{name}: seconds"), self.seconds, "s", Goal::None);
         if shape.groups > 1 {
-            report.row(format!("{name}: of the floor"), self.seconds / self.floor(), "times", goal);
+            report.row(
+                format!("{name}: of the floor"),
+                self.seconds / self.floor(),
+                "times",
+                goal,
+            );
         } else {
-            report.row(format!("{name}: of the floor"), self.seconds / self.floor(), "times", Goal::None);
+            report.row(
+                format!("{name}: of the floor"),
+                self.seconds / self.floor(),
+                "times",
+                Goal::None,
+            );
             let ratio = self.seconds / self.floor_of_one_chain();
             report.row(format!("{name}: of the floor of one chain"), ratio, "times", goal);
         }
@@ -211,7 +229,12 @@ impl Walk {
         // Each user has one membership.
         let most = (users + users + figure(shape.groups) + 32.0).floor();
         let all = self.calls.values().sum();
-        report.row(format!("{name}: calls of Cognito in all"), all, "calls", Goal::AtMost(most));
+        report.row(
+            format!("{name}: calls of Cognito in all"),
+            all,
+            "calls",
+            Goal::AtMost(most),
+        );
         report.row(format!("{name}: throttled"), self.throttled, "calls", Goal::None);
     }
 }

@@ -24,7 +24,11 @@ impl People {
         match dice {
             0..24 => self.confirm(place),
             24..36 => self.edit(place),
-            36..40 => drop(self.admin("AdminDeleteUserAttributes", place, json!({ "UserAttributeNames": ["nickname"] }))),
+            36..40 => drop(self.admin(
+                "AdminDeleteUserAttributes",
+                place,
+                json!({ "UserAttributeNames": ["nickname"] }),
+            )),
             40..46 => drop(self.admin("AdminDisableUser", place, json!({}))),
             46..51 => drop(self.admin("AdminEnableUser", place, json!({}))),
             51..58 => self.leave(place),
@@ -44,7 +48,7 @@ impl People {
             { "Name": "email", "Value": format!("{name}@example.com") },
             { "Name": "nickname", "Value": self.value("n") },
         ]);
-        let federated = self.story == Story::Reconciled && dice % 5 == 4;
+        let federated = self.story != Story::ReplicatorAlone && dice % 5 == 4;
         if federated {
             self.federated(&name);
         } else if dice % 2 == 0 {
@@ -141,7 +145,7 @@ impl People {
             _ => {
                 // Deleted and made again at once, without its members.
                 self.call("DeleteGroup", of_group.clone(), None);
-                if self.story == Story::Reconciled {
+                if self.story != Story::ReplicatorAlone {
                     self.call("CreateGroup", with(json!({ "RoleArn": role(&description) })), None);
                 }
             }

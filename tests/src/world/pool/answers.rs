@@ -28,7 +28,10 @@ fn incomplete(member: &str) -> Error {
 /// Seconds with milliseconds behind the point.
 fn instant(value: &Value, member: &str) -> Result<Timestamp, Error> {
     let seconds = value[member].as_f64().ok_or_else(|| incomplete(member))?;
-    #[expect(clippy::cast_possible_truncation, reason = "milliseconds of this century are far below 2^53")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "milliseconds of this century are far below 2^53"
+    )]
     let millis = (seconds * 1_000.0).round() as i64;
     Ok(Timestamp::from_millis(millis))
 }
@@ -89,7 +92,9 @@ pub(super) fn group(value: &Value) -> Result<(String, GroupSettings), Error> {
     let name = value["GroupName"].as_str().ok_or_else(|| incomplete("GroupName"))?;
     let settings = GroupSettings {
         description: value["Description"].as_str().map(str::to_owned),
-        precedence: value["Precedence"].as_i64().and_then(|number| i32::try_from(number).ok()),
+        precedence: value["Precedence"]
+            .as_i64()
+            .and_then(|number| i32::try_from(number).ok()),
         role_arn: value["RoleArn"].as_str().map(str::to_owned),
         created: instant(value, "CreationDate")?,
         modified: instant(value, "LastModifiedDate")?,

@@ -58,5 +58,8 @@ pub(super) fn group(item: &GroupItem) -> String {
     let state = if record.is_alive() { "alive" } else { "deleted" };
     let created = record.settings.as_ref().map(|facet| time(facet.data.created));
     let created = created.unwrap_or_default();
-    format!("writes group {} v{} {state}, created {created}", record.name, item.version)
+    format!(
+        "writes group {} v{} {state}, created {created}",
+        record.name, item.version
+    )
 }

@@ -30,16 +30,25 @@ pub(super) fn replace(
     let expected = before.map_or(1, |item| item.version + 1);
     rule(next.version == expected, "a version was skipped or repeated");
     let retention = next.expires_at.map_or(0, |end| end - next.written_at.as_seconds());
-    let rebuilt = UserItem::current(&next.pool, next.version, next.record.clone(), next.written_at, retention);
-    rule(rebuilt == *next, "keys, indexes, hash or end of the item do not fit its record");
+    let rebuilt = UserItem::current(
+        &next.pool,
+        next.version,
+        next.record.clone(),
+        next.written_at,
+        retention,
+    );
+    rule(
+        rebuilt == *next,
+        "keys, indexes, hash or end of the item do not fit its record",
+    );
+    // Versions begin anew after an item was removed by hand: who read the old first version may replace the new one.
+    let by_hand = store.by_hand.contains(sub);
     if let Some(before) = before {
-        rule(!goes_back(&before.record, &next.record), "the record went backwards");
+        let back = goes_back(&before.record, &next.record);
+        rule(!back || by_hand, "the record went backwards");
         let aside = store.versions.get(&user_version_key(&before.pool, sub, before.version));
         let kept = aside.is_some_and(|aside| aside.record == before.record && aside.written_at == before.written_at);
-        rule(
-            kept || store.by_hand.contains(sub),
-            "the old version was not put aside first",
-        );
+        rule(kept || by_hand, "the old version was not put aside first");
     }
     let was_alive = before.is_none_or(|item| item.record.is_alive());
     match (was_alive, next.record.is_alive()) {
@@ -47,7 +56,10 @@ pub(super) fn replace(
         (false, true) => {
             // A tombstone that was wrong may yield just before the user is deleted indeed.
             let long_gone = |at| now - at > CONSISTENCY_WINDOW_MILLIS;
-            rule(!pool.deleted_at(sub).is_some_and(long_gone), "a deleted user was resurrected");
+            rule(
+                !pool.deleted_at(sub).is_some_and(long_gone),
+                "a deleted user was resurrected",
+            );
         }
         _ => {}
     }
@@ -67,7 +79,11 @@ pub(super) fn put_aside(store: &Store, old: &UserItem) -> Vec<String> {
     if same || store.by_hand.contains(sub) {
         return Vec::new();
     }
-    vec![format!("{}: version {} means two different items", short(sub), old.version)]
+    vec![format!(
+        "{}: version {} means two different items",
+        short(sub),
+        old.version
+    )]
 }
 
 /// What `next` in the place of `before` breaks.

@@ -38,7 +38,10 @@ pub struct Store {
 impl Store {
     /// The current item under `key`.
     pub(super) fn user(&self, key: &Key) -> Option<Arc<UserItem>> {
-        self.users.get(key).and_then(|was| was.last()).and_then(|(_, item)| item.clone())
+        self.users
+            .get(key)
+            .and_then(|was| was.last())
+            .and_then(|(_, item)| item.clone())
     }
 
     pub(super) fn put_user(&mut self, next: &UserItem, now: i64) {

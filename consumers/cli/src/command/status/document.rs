@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use twinpool_shared::{
-    error::{Error, ErrorKind},
+    error::Error,
     item::UserItem,
     marks::Part,
     run::{GuardTrip, Lease, Run},
@@ -165,14 +165,11 @@ impl<T> Reading<T> {
         }
     }
 
-    /// What a service refuses is shown; what stops everything else as well is an error.
-    pub(super) fn from(read: Result<T, Error>) -> Result<Self, Error> {
+    /// What was read, or the error in words: one service that does not answer hides nothing of the others.
+    pub(super) fn from(read: Result<T, Error>) -> Self {
         match read {
-            Ok(value) => Ok(Self::of(value)),
-            Err(error) if [ErrorKind::Denied, ErrorKind::NotFound, ErrorKind::Rejected].contains(&error.kind) => {
-                Ok(Self::none(error.what))
-            }
-            Err(error) => Err(error),
+            Ok(value) => Self::of(value),
+            Err(error) => Self::none(error.what),
         }
     }
 }

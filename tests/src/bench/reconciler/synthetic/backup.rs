@@ -57,7 +57,9 @@ impl Backup for SyntheticBackup {
         yield_now().await;
         let numbers = subs.iter().filter_map(|sub| self.people.number(sub));
         let items = numbers.map(|number| self.item(number));
-        items.map(|item| item.map(|item| (item.record.sub.clone(), item))).collect()
+        items
+            .map(|item| item.map(|item| (item.record.sub.clone(), item)))
+            .collect()
     }
 
     async fn put_user(&self, _next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {

@@ -43,7 +43,9 @@ impl People {
     /// The number behind a `sub`.
     pub(super) fn number(self, sub: &Sub) -> Option<usize> {
         let (_, number) = sub.as_str().rsplit_once('-')?;
-        usize::from_str_radix(number, 16).ok().filter(|number| *number < self.users)
+        usize::from_str_radix(number, 16)
+            .ok()
+            .filter(|number| *number < self.users)
     }
 
     /// Whether the backup is wrong about a user.
@@ -110,4 +112,39 @@ pub(super) fn group(number: usize) -> GroupSettings {
 /// 2025-01-01.
 pub(super) fn long_ago() -> Timestamp {
     Timestamp::from_millis(1_735_689_600_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_user_is_in_one_prefix_of_every_length_and_known_by_their_sub() {
+        let people = People {
+            users: 9_000,
+            changed_percent: 1,
+        };
+        for digits in 0..=3_u32 {
+            let width = usize::try_from(digits).expect("small");
+            let prefixes = (0..16_usize.pow(digits)).map(|value| match width {
+                0 => String::new(),
+                _ => format!("{value:0width$x}"),
+            });
+            let mut found: Vec<usize> = prefixes
+                .flat_map(|prefix| {
+                    let numbers: Vec<usize> = people.of_prefix(&prefix).collect();
+                    let subs = numbers.iter().filter_map(|number| sub(*number));
+                    assert!(subs.into_iter().all(|sub| sub.as_str().starts_with(&prefix)));
+                    numbers
+                })
+                .collect();
+            found.sort_unstable();
+            assert!(found.into_iter().eq(0..9_000), "{digits} digits");
+        }
+        assert_eq!(people.of_prefix("_").count(), 0);
+        let last = sub(8_999).and_then(|sub| people.number(&sub));
+        assert_eq!(last, Some(8_999));
+        let nobody = sub(9_000).and_then(|sub| people.number(&sub));
+        assert_eq!(nobody, None);
+    }
 }
