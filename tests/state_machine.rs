@@ -143,6 +143,10 @@ async fn executions_fill_an_empty_backup_then_write_nothing_then_mend_what_was_l
     );
     agrees(&stack, &[]).await;
     let filled = records(&stack).await;
+    assert!(
+        filled.keys().any(|(_, sk)| sk.starts_with("config#")),
+        "the configuration was not captured"
+    );
 
     let second = reconciled(&stack, json!({})).await;
     assert_eq!(

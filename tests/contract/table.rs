@@ -3,6 +3,7 @@
 //! Invariant: every test of the suite has a pool of its own in the suite's table.
 
 mod bench;
+mod runs;
 
 use std::collections::BTreeSet;
 
@@ -52,6 +53,7 @@ async fn suite(endpoint: &str) {
     what_is_not_ours_is_not_read(&bench).await;
     a_missing_table_is_named(&bench).await;
     many_writers_of_one_user_lose_nothing(&bench).await;
+    Box::pin(runs::suite(&bench)).await;
 }
 
 async fn a_first_write_is_conditional(bench: &Bench) {

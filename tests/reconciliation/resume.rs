@@ -26,10 +26,8 @@ async fn newest(night: &Night) -> Option<Run> {
 async fn finished(night: &Night, run: &Run) -> (BTreeSet<String>, BTreeSet<String>) {
     let (mut prefixes, mut groups) = (BTreeSet::new(), BTreeSet::new());
     for prefix in &run.prefixes {
-        let done = night
-            .table
-            .document(&keys::users_checkpoint(&night.pool, &run.id, prefix));
-        if done.await.expect("it is read").is_some() {
+        let key = keys::users_checkpoint(&night.pool, &run.id, prefix);
+        if night.table.document(&key).await.expect("it is read").is_some() {
             prefixes.insert(prefix.clone());
         }
     }

@@ -8,6 +8,7 @@
 
 mod cost;
 mod drift;
+mod emptying;
 mod operator;
 mod reconcile;
 mod view;

@@ -26,7 +26,3 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-#[cfg(test)]
-#[path = "/tmp/simu/sim_here.rs"]
-mod simulation_here;

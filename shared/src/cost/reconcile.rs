@@ -248,15 +248,16 @@ struct Members {
 }
 
 fn members(walk: &Walk, prefixes: f64) -> Members {
-    let (lists, memberships) = (walk.groups.lists(), walk.groups.memberships() as f64);
-    // A list is written at its end, and whenever enough has been gathered; what is left at its end is half of that.
-    let keeps = lists.max(memberships / KEPT_MAX + lists / 2.0);
-    let places = keeps * prefixes;
-    let documents = if memberships > 0.0 {
-        places * (1.0 - (-memberships / places).exp())
-    } else {
-        0.0
-    };
+    let memberships = walk.groups.memberships() as f64;
+    let (mut keeps, mut documents) = (0.0, 0.0);
+    for list in walk.groups.members_of_lists() {
+        let kept = list.keeps(KEPT_MAX);
+        keeps += kept * list.count;
+        if list.members > 0.0 {
+            let places = kept * prefixes;
+            documents += places * (1.0 - (-list.members / places).exp()) * list.count;
+        }
+    }
     let bytes = memberships * MEMBER_BYTES + documents * DOCUMENT_BYTES;
     Members {
         keeps,

@@ -2,22 +2,23 @@
 //!
 //! Invariant: what does not come out as it must is in [`Outcome::failures`], and the demo fails with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use comfy_table::Table;
-use serde_json::{Value, json};
+use serde_json::json;
 use twinpool_shared::cost::Agreement;
 
 use super::{
     cost::Counted,
     drift::{self, Elders, Injected},
+    emptying::delete_everybody,
     operator::{Operator, Reconciled, Verified, counted_apart},
     say, show_differences,
 };
 use crate::{
     compare::{self, Deleted, MfaSettings, What},
     report::Reconcile,
-    stack::{Failure, PRIMARY, PoolHandle, Stack},
+    stack::{Failure, PoolHandle, Stack},
 };
 
 const RECONCILE: [&str; 3] = ["reconcile", "--share", "100"];
@@ -109,7 +110,7 @@ impl Night<'_> {
         let (status, verified): (i32, Verified) = self.operator.ask(&pool.id, &VERIFY).await?;
         if !verified.differences.is_empty() {
             let mut table = Table::new();
-            table.load_preset(comfy_table::presets::NOTHING);
+            table.load_style(comfy_table::presets::NOTHING);
             table.set_header(["kind", "subject", "difference"]);
             for found in &verified.differences {
                 table.add_row([&found.kind, &found.subject, &found.field]);
@@ -225,12 +226,9 @@ impl Night<'_> {
             Ok(agreements) => {
                 let rows: Vec<String> = agreements
                     .iter()
-                    .map(|one| format!("{} {} ({:.0})", one.operation.as_str(), one.measured, one.modelled))
+                    .map(|one| format!("{} {}/{:.0}", one.operation.as_str(), one.measured, one.modelled))
                     .collect();
-                say(&format!(
-                    "calls counted (and modelled by `twinpool cost`): {}",
-                    rows.join(", ")
-                ));
+                say(&format!("calls counted/modelled: {}", rows.join(", ")));
                 let holds = agreements.iter().all(Agreement::holds);
                 self.must(holds, "the cost model agrees with the counted calls within a tenth");
                 self.outcome.cost_model = agreements;
@@ -277,34 +275,4 @@ impl Night<'_> {
         self.outcome.reconcile.guard_tripped_on_emptied_pool = tripped && shrank == 0;
         Ok(())
     }
-}
-
-/// Deletes every user of `pool`, past the quotas: a script would take its time. Their `sub`s.
-async fn delete_everybody(stack: &Stack, pool: &PoolHandle) -> Result<BTreeSet<String>, Failure> {
-    let by_hand = |operation, input| stack.control.by_hand(operation, Some(PRIMARY), input);
-    let mut gone = BTreeMap::new();
-    let mut token = Value::Null;
-    loop {
-        let mut input = json!({"UserPoolId": pool.id});
-        if !token.is_null() {
-            input["PaginationToken"] = token;
-        }
-        let mut page = by_hand("ListUsers", input).await?;
-        for user in page["Users"].as_array().into_iter().flatten() {
-            let attributes = user["Attributes"].as_array().into_iter().flatten();
-            let sub = attributes
-                .filter(|attribute| attribute["Name"] == "sub")
-                .find_map(|sub| sub["Value"].as_str());
-            let sub = sub.ok_or_else(|| Failure("ListUsers shows a user without a sub".to_owned()))?;
-            gone.insert(sub.to_owned(), user["Username"].clone());
-        }
-        token = page["PaginationToken"].take();
-        if token.is_null() {
-            break;
-        }
-    }
-    for username in gone.values() {
-        by_hand("AdminDeleteUser", json!({"UserPoolId": pool.id, "Username": username})).await?;
-    }
-    Ok(gone.into_keys().collect())
 }

@@ -36,6 +36,12 @@ impl WorldClock {
         self.base.plus_millis(self.elapsed_millis())
     }
 
+    /// When it is `at`, in milliseconds since the start.
+    #[must_use]
+    pub fn elapsed_at(&self, at: Timestamp) -> i64 {
+        at.millis_since(self.base)
+    }
+
     /// The clock of a machine that is `skew_millis` ahead; negative is behind.
     #[must_use]
     pub fn skewed(self, skew_millis: i64) -> Clock {

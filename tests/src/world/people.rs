@@ -15,7 +15,7 @@ use crate::life::Draw;
 
 /// Most users of a world: below the guard's allowance.
 const USERS_MAX: usize = 18;
-const GROUPS: [&str; 4] = ["admins", "buyers", "cooks", "dancers"];
+const GROUPS: [&str; 3] = ["admins", "buyers", "cooks"];
 
 /// One user, as the people behind the keyboard know them.
 #[derive(Clone, Debug)]

@@ -42,10 +42,26 @@ pub struct UserTruth {
 /// One user's past.
 #[derive(Clone, Debug, Default)]
 pub struct Past {
-    /// Every state the user ever had, the oldest first.
-    pub states: Vec<UserTruth>,
+    /// Every state the user ever had and since when, in milliseconds since the start, the oldest first.
+    pub states: Vec<(i64, UserTruth)>,
     /// When the user was deleted, in milliseconds since the start.
     pub deleted_at: Option<i64>,
+}
+
+impl Past {
+    /// The state that the user has, or had last.
+    #[must_use]
+    pub fn last(&self) -> Option<&UserTruth> {
+        self.states.last().map(|(_, state)| state)
+    }
+
+    /// Whether the user had, at `millis` since the start or later, a state of which `holds` is true.
+    pub fn had_since(&self, millis: i64, holds: impl Fn(&UserTruth) -> bool) -> bool {
+        let ends = self.states.iter().skip(1).map(|(since, _)| *since);
+        let ends = ends.chain([self.deleted_at.unwrap_or(i64::MAX)]);
+        let mut intervals = self.states.iter().zip(ends);
+        intervals.any(|((_, state), end)| end > millis && holds(state))
+    }
 }
 
 struct State {
@@ -132,6 +148,8 @@ impl PoolDouble {
             .apply(&call(operation, input, 0), (self.0.clock)().as_millis());
         if let Some(sub) = subject {
             self.remember(&mut state, sub);
+        } else if operation == "DeleteGroup" {
+            self.remember_all(&mut state);
         }
         outcome
     }
@@ -146,7 +164,7 @@ impl PoolDouble {
         let shown = state.cloud.user_snapshot(&self.0.id, sub.as_str());
         let past = state.past.entry(sub.clone()).or_default();
         match shown.as_ref().map(answers::user_truth) {
-            Some(Ok(truth)) if past.states.last() != Some(&truth) => past.states.push(truth),
+            Some(Ok(truth)) if past.last() != Some(&truth) => past.states.push((now, truth)),
             Some(Err(error)) => self.0.journal.violation(format!("the double's snapshot: {error}")),
             Some(Ok(_)) => {}
             None if !past.states.is_empty() && past.deleted_at.is_none() => past.deleted_at = Some(now),
@@ -154,15 +172,29 @@ impl PoolDouble {
         }
     }
 
-    /// Every user that there ever was; the last state of the living is the present.
-    #[must_use]
-    pub fn truth(&self) -> BTreeMap<Sub, Past> {
-        let mut state = locked(&self.0.state);
+    fn remember_all(&self, state: &mut State) {
         let subs: Vec<Sub> = state.past.keys().cloned().collect();
         for sub in &subs {
-            self.remember(&mut state, sub);
+            self.remember(state, sub);
         }
-        state.past.clone()
+    }
+
+    /// Every user that there ever was.
+    #[must_use]
+    pub fn truth(&self) -> BTreeMap<Sub, Past> {
+        locked(&self.0.state).past.clone()
+    }
+
+    /// The past of one user.
+    #[must_use]
+    pub fn past_of(&self, sub: &Sub) -> Past {
+        locked(&self.0.state).past.get(sub).cloned().unwrap_or_default()
+    }
+
+    /// How far stamps of different machines may be apart from the true time, in milliseconds.
+    #[must_use]
+    pub fn skew_millis_max(&self) -> i64 {
+        i64::try_from(self.0.network.weather().skew_millis_max).unwrap_or(0)
     }
 
     /// When the user was deleted, if they ever lived and do no more.

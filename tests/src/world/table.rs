@@ -7,6 +7,7 @@ mod by_hand;
 mod describe;
 pub mod rules;
 mod store;
+mod truth;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -144,6 +145,8 @@ impl TableDouble {
             return Written::Conflict;
         }
         self.judge(rules::replace(&store, before.as_deref(), next, &self.inner.pool, now));
+        let before = before.as_ref().map(|item| &item.record);
+        self.judge(truth::broken(before, &next.record, &self.inner.pool, self.inner.clock));
         self.inner.journal.note(self.who, describe::user(next));
         store.put_user(next, now);
         Written::Stored

@@ -49,7 +49,7 @@ fn alive(
     differ: &mut impl FnMut(&str),
 ) {
     let record = &item.record;
-    let Some(truth) = past.states.last() else { return };
+    let Some(truth) = past.last() else { return };
     if !record.is_alive() {
         return differ("lives, and has a tombstone");
     }
@@ -102,7 +102,13 @@ fn memberships(record: &UserRecord, groups: &BTreeMap<String, GroupItem>) -> BTr
     let Some(facet) = &record.groups else {
         return BTreeSet::new();
     };
-    let counts = |name: &&String| groups.get(*name).is_none_or(|group| group.record.counts(facet.as_of));
+    // By the documentation, and not by the product's own rule: both could be mistaken in the same way.
+    let counts = |name: &&String| {
+        groups.get(*name).is_none_or(|group| {
+            let created = group.record.settings.as_ref().map(|settings| settings.data.created);
+            group.record.is_alive() && created.is_none_or(|created| facet.as_of.as_seconds() >= created.as_seconds())
+        })
+    };
     facet.data.iter().filter(counts).cloned().collect()
 }
 
@@ -115,7 +121,7 @@ fn dead(item: &UserItem, past: &Past, by_hand: bool, differ: &mut impl FnMut(&st
     if record.attributes.is_none() && record.account.is_some() {
         differ("the tombstone keeps no attributes");
     }
-    let once = |holds: &dyn Fn(&UserTruth) -> bool| by_hand || past.states.iter().any(holds);
+    let once = |holds: &dyn Fn(&UserTruth) -> bool| by_hand || past.states.iter().any(|(_, state)| holds(state));
     if let Some(facet) = &record.attributes
         && !once(&|state| state.read.attributes == facet.data)
     {

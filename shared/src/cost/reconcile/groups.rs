@@ -19,8 +19,30 @@ pub enum Groups {
         /// Memberships of all of them.
         memberships: u64,
     },
-    /// The members of each.
+    /// The members of each, in the order of the groups' names.
     Sizes(Vec<u64>),
+}
+
+/// Lists of groups that are alike.
+pub(super) struct Lists {
+    /// How many lists.
+    pub(super) count: f64,
+    /// Memberships of each of them.
+    pub(super) members: f64,
+    known: bool,
+}
+
+impl Lists {
+    /// How often the members of one list are written: at its end, and whenever `most` have been gathered.
+    pub(super) fn keeps(&self, most: f64) -> f64 {
+        let full = self.members / most;
+        // What is left at the end is half of that, when only the sum is known.
+        if self.known {
+            full.floor() + 1.0
+        } else {
+            (full + 0.5).max(1.0)
+        }
+    }
 }
 
 impl Groups {
@@ -51,14 +73,35 @@ impl Groups {
         }
     }
 
-    /// Lists that are walked one after the other.
+    /// Lists that are walked, several at a time.
     pub(super) fn lists(&self) -> f64 {
-        let groups = self.count();
-        let lists = match self {
-            // The most that so many or fewer groups are divided into: 17 groups are fewer lists than 16.
-            Self::Even { .. } => groups.min(LISTS_MIN).max(groups.div_ceil(GROUPS_PER_LIST)),
-            Self::Sizes(_) => groups.div_ceil(groups.div_ceil(LISTS_MIN).clamp(1, GROUPS_PER_LIST)),
-        };
-        lists as f64
+        self.members_of_lists().iter().fold(0.0, |sum, lists| sum + lists.count)
+    }
+
+    /// The same with their members.
+    pub(super) fn members_of_lists(&self) -> Vec<Lists> {
+        match self {
+            Self::Even { groups: 0, .. } => Vec::new(),
+            Self::Even { groups, memberships } => {
+                // The most that so many or fewer groups are divided into: 17 groups are fewer lists than 16.
+                let count = (*groups).min(LISTS_MIN).max(groups.div_ceil(GROUPS_PER_LIST)) as f64;
+                let members = *memberships as f64 / count;
+                vec![Lists {
+                    count,
+                    members,
+                    known: false,
+                }]
+            }
+            Self::Sizes(sizes) => {
+                let groups_per_list = (sizes.len() as u64).div_ceil(LISTS_MIN).clamp(1, GROUPS_PER_LIST) as usize;
+                let lists = sizes.chunks(groups_per_list);
+                let list = |list: &[u64]| Lists {
+                    count: 1.0,
+                    members: list.iter().sum::<u64>() as f64,
+                    known: true,
+                };
+                lists.map(list).collect()
+            }
+        }
     }
 }

@@ -29,10 +29,10 @@ impl People {
                 place,
                 json!({ "UserAttributeNames": ["nickname"] }),
             )),
-            40..46 => drop(self.admin("AdminDisableUser", place, json!({}))),
-            46..51 => drop(self.admin("AdminEnableUser", place, json!({}))),
-            51..58 => self.leave(place),
-            58..67 => self.membership("AdminAddUserToGroup", place),
+            38..43 => drop(self.admin("AdminDisableUser", place, json!({}))),
+            43..48 => drop(self.admin("AdminEnableUser", place, json!({}))),
+            48..55 => self.leave(place),
+            55..67 => self.membership("AdminAddUserToGroup", place),
             67..71 => self.membership("AdminRemoveUserFromGroup", place),
             71..83 => self.group_step(),
             83..87 => self.factors(place),
@@ -139,13 +139,13 @@ impl People {
         let description = self.value("d");
         self.journal.note("pool", format!("{group}:"));
         match self.draw.below(10) {
-            0..5 => drop(self.call("CreateGroup", with(json!({ "Description": description })), None)),
-            5..7 => drop(self.call("UpdateGroup", with(json!({ "Precedence": self.counter % 7 })), None)),
-            7..9 => drop(self.call("DeleteGroup", of_group, None)),
+            0..4 => drop(self.call("CreateGroup", with(json!({ "Description": description })), None)),
+            4..5 => drop(self.call("UpdateGroup", with(json!({ "Precedence": self.counter % 7 })), None)),
+            5..7 => drop(self.call("DeleteGroup", of_group, None)),
             _ => {
-                // Deleted and made again at once, without its members.
-                self.call("DeleteGroup", of_group.clone(), None);
-                if self.story != Story::ReplicatorAlone {
+                // Deleted and made again at once, without its members by anybody's clock.
+                let deleted = self.call("DeleteGroup", of_group.clone(), None).is_some();
+                if deleted && self.story != Story::ReplicatorAlone {
                     self.call("CreateGroup", with(json!({ "RoleArn": role(&description) })), None);
                 }
             }
