@@ -93,13 +93,16 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let seed = arguments.seed.unwrap_or_else(seed_of_the_moment);
     say(&format!(
         "Twinpool demo: two user pools in us-east-1, their backup in us-east-1 and eu-west-1. Figures from the local cloud, \
-         a test double, not from AWS. {} users, {} changes, seed {seed}.",
+         a test double, not from AWS. {} users, {} changes, seed {seed}. To be quick, Twinpool takes all of Cognito's quotas; \
+         by default it takes half.",
         arguments.users, arguments.changes
     ));
     let options = Options {
         name: "demo".to_owned(),
         // A change given back in the burst, because the pool's quota was used up, is tried again while somebody watches.
         visibility_timeout_seconds: 5,
+        // Nobody else lists users here, and somebody watches.
+        quota_share_percent: 100,
         ..Options::default()
     };
     let stack = Stack::start(options).await?;

@@ -12,6 +12,7 @@ mod documents;
 mod groups;
 mod lease;
 mod members;
+mod mend;
 mod plan;
 pub mod rehearsal;
 mod step;

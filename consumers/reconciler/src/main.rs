@@ -119,7 +119,11 @@ fn report_configuration(report: &CaptureReport) {
     let incomplete = report.incomplete.len() as f64;
     emit("reconciler", &[(metric::CONFIGURATION_INCOMPLETE, vec![incomplete])]);
     for part in &report.incomplete {
-        tracing::error!(part = part.part.as_str(), reason = part.reason, "a part of the configuration could not be captured");
+        tracing::error!(
+            part = part.part.as_str(),
+            reason = part.reason,
+            "a part of the configuration could not be captured"
+        );
     }
 }
 

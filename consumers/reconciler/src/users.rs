@@ -9,22 +9,16 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     group::GroupRecord,
     item::{OTHER_SHARD, SHARDS, UserItem, shard_partitions},
-    observation::{Evidence, Observation, UserRead},
+    observation::UserRead,
     personal::Sub,
     port::{Backup, ReadPool},
-    reconcile::{
-        Field, Seen, Shard, Walked, differences, disputed, effective_groups, groups_as_of, groups_evidence,
-        profile_evidence, walked_groups,
-    },
+    reconcile::{Seen, Shard, Walked, effective_groups, walked_groups},
     run::{Pending, Run, UserTally, keys},
-    time::Timestamp,
     user::UserRecord,
 };
 
-use crate::{Finding, Reconciler, Subject, members::Roster};
+use crate::{Reconciler, members::Roster, mend::Case};
 
-/// Users written at the same time, in one walk.
-const CONCURRENCY_MAX: usize = 8;
 /// Partitions read at the same time, in one walk.
 const PARTITIONS_MAX: usize = 4;
 /// Users in one pending document of those whom the walk did not show: below DynamoDB's 400 KB.
@@ -33,28 +27,12 @@ const GONE_MAX: usize = 4_000;
 const LEFT_MAX: usize = 5;
 
 /// What the walk of one prefix holds users against.
-struct Ground<'a> {
-    pool: &'a str,
-    run: &'a Run,
-    groups: BTreeMap<String, GroupRecord>,
+pub(crate) struct Ground<'a> {
+    pub(crate) pool: &'a str,
+    pub(crate) run: &'a Run,
+    /// The groups as the backup knows them.
+    pub(crate) groups: BTreeMap<String, GroupRecord>,
     roster: Roster,
-}
-
-/// A user in whom pool and backup may differ.
-struct Case {
-    sub: Sub,
-    walked: Walked,
-    read_at: Timestamp,
-}
-
-/// What became of a case.
-#[derive(Default)]
-struct Mended {
-    fields: Vec<Field>,
-    written: bool,
-    undecided: bool,
-    /// The groups that were shown, when the backup has more.
-    left: Option<(Sub, Vec<String>)>,
 }
 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
@@ -195,126 +173,6 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         Ok(())
     }
 
-    /// Looks closer at those who differ, and mends what does.
-    async fn mend(
-        &self,
-        ground: &Ground<'_>,
-        cases: Vec<Case>,
-        tally: &mut UserTally,
-        pending: &mut Pending,
-    ) -> Result<(), Error> {
-        if cases.is_empty() {
-            return Ok(());
-        }
-        let subs: Vec<Sub> = cases.iter().map(|case| case.sub.clone()).collect();
-        let mut items = self.backup.users(ground.pool, &subs).await?;
-        let work = cases.into_iter().map(|case| {
-            let item = items.remove(&case.sub);
-            Box::pin(self.mend_one(ground, case, item))
-        });
-        let work: Vec<_> = work.collect();
-        let mended: Vec<Mended> = stream::iter(work).buffered(CONCURRENCY_MAX).try_collect().await?;
-        for one in mended {
-            tally.writes += u64::from(one.written);
-            tally.undecided += u64::from(one.undecided);
-            if one.written || one.left.is_some() {
-                count_drift(tally, &one.fields);
-            }
-            pending.left.extend(one.left);
-        }
-        Ok(())
-    }
-
-    async fn mend_one(&self, ground: &Ground<'_>, case: Case, item: Option<UserItem>) -> Result<Mended, Error> {
-        let Case {
-            sub,
-            mut walked,
-            read_at,
-        } = case;
-        let record = item.as_ref().map(|item| &item.record);
-        walked.groups.extend(ground.kept_groups(record));
-        let fields = differences(record, &walked, &ground.groups);
-        if fields.is_empty() {
-            return Ok(Mended::default());
-        }
-        let as_of = groups_as_of(&walked.groups, &ground.groups, ground.run.members_from);
-        // An event that is younger than the walk knows better.
-        let held = record.and_then(|record| record.groups.as_ref());
-        let knows_better = held.is_some_and(|facet| facet.as_of > as_of);
-        let loses = fields.iter().any(|field| matches!(field, Field::LeftGroup(_))) && !knows_better;
-        let joins = fields
-            .iter()
-            .any(|field| matches!(field, Field::JoinedGroup(_) | Field::MissingInBackup));
-        let profile = profile_evidence(&walked.user, read_at);
-        let disputed = record.map_or_else(Vec::new, |record| disputed(record, &profile, &walked, &ground.groups));
-        let mut observations = vec![profile];
-        if joins && !loses {
-            observations.push(groups_evidence(walked.groups.clone(), as_of, read_at));
-        }
-        let mut written = self
-            .writer()
-            .user(ground.pool, &sub, item.clone(), &observations)
-            .await?
-            .is_some();
-        // A tombstone that is so young is not contradicted by a list that may show who is gone.
-        let mut undecided = disputed.contains(&Field::Buried);
-        if !undecided && !disputed.is_empty() {
-            // The backup says that it is newer than what the pool shows. One of the two is mistaken: look once more.
-            let again = self.look_again(ground, &sub).await?;
-            (written, undecided) = (written || again.0, again.1);
-        }
-        let left = loses.then(|| (sub.clone(), walked.groups.iter().cloned().collect()));
-        if written || left.is_some() {
-            for field in fields.iter().filter(|field| field.is_drift()) {
-                self.watch.found(&Finding {
-                    subject: Subject::User(sub.clone()),
-                    field: field.clone(),
-                });
-            }
-        }
-        Ok(Mended {
-            fields,
-            written,
-            undecided,
-            left,
-        })
-    }
-
-    /// A second look at a user whose record claims to be newer than the pool: whether it was written, and whether it is still
-    /// open. A walk may show a list from before a change; what it shows twice, a window later than the record, is so.
-    async fn look_again(&self, ground: &Ground<'_>, sub: &Sub) -> Result<(bool, bool), Error> {
-        let read_at = (self.clock)();
-        let Some(user) = self.reader.find_user(ground.pool, sub).await? else {
-            return Ok((false, false));
-        };
-        let stored = self
-            .backup
-            .users(ground.pool, std::slice::from_ref(sub))
-            .await?
-            .remove(sub);
-        let walked = ground.walked(sub, user);
-        let differs = |item: Option<&UserItem>| {
-            let fields = differences(item.map(|item| &item.record), &walked, &ground.groups);
-            fields.iter().any(Field::is_of_profile)
-        };
-        if !differs(stored.as_ref()) {
-            return Ok((false, false));
-        }
-        let contradicted = Observation {
-            source: "ListUsers".to_owned(),
-            evidence: Evidence::Contradicted {
-                user: walked.user.clone(),
-                read_at,
-            },
-        };
-        let written = self
-            .writer()
-            .user(ground.pool, sub, stored, &[contradicted])
-            .await?
-            .is_some();
-        Ok((written, !written))
-    }
-
     /// Stores what is left for the end; in how many documents.
     async fn store_pending(&self, pool: &str, run: &Run, prefix: &str, pending: &Pending) -> Result<usize, Error> {
         let gone = pending.gone.chunks(GONE_MAX).map(|gone| Pending {
@@ -336,7 +194,8 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
 }
 
 impl Ground<'_> {
-    fn walked(&self, sub: &Sub, user: UserRead) -> Walked {
+    /// A user as the walk shows them, with their groups.
+    pub(crate) fn walked(&self, sub: &Sub, user: UserRead) -> Walked {
         Walked {
             user,
             groups: walked_groups(self.roster.of(sub), &self.groups),
@@ -344,7 +203,7 @@ impl Ground<'_> {
     }
 
     /// Groups of a user whose members nobody walked, because the pool does not list them and they are kept all the same.
-    fn kept_groups(&self, record: Option<&UserRecord>) -> Vec<String> {
+    pub(crate) fn kept_groups(&self, record: Option<&UserRecord>) -> Vec<String> {
         let kept = &self.run.groups.kept;
         if kept.is_empty() {
             return Vec::new();
@@ -366,13 +225,5 @@ fn count(tally: &mut UserTally, sub: &Sub, walked: &Walked) {
     }
     if tally.control.is_none() {
         tally.control = Some(sub.clone());
-    }
-}
-
-fn count_drift(tally: &mut UserTally, fields: &[Field]) {
-    tally.drifted += u64::from(fields.iter().any(Field::is_drift));
-    let kinds: BTreeSet<&str> = fields.iter().map(Field::kind).collect();
-    for kind in kinds {
-        tally.count_drift(kind);
     }
 }

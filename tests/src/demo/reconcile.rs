@@ -56,9 +56,7 @@ pub(super) async fn run(stack: &Stack, elders: &Elders<'_>, deleted: &[Deleted])
         operator: Operator::new(stack)?,
         outcome: Outcome::default(),
     };
-    say(
-        "\nReconcile, by an operator with `twinpool`, at all of Cognito's quotas (--share 100) to be quick; a night takes half.",
-    );
+    say("\nReconciles, by an operator with `twinpool`, of the first pool:");
     night.backfill(first).await?;
     night.drift(first, elders, deleted).await?;
     let status = night.operator.twinpool(&first.id, &["status"]).await?;
