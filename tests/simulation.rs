@@ -6,7 +6,11 @@
 //! Invariant: a failure prints its seed and its whole history, and the seed alone brings it back.
 
 use tokio::runtime::Builder;
-use twinpool_tests::world::history::{History, Story, Tally, live};
+use twinpool_tests::world::{
+    history::{History, live},
+    tally::Tally,
+    weather::Story,
+};
 
 /// Seeds of `make test`.
 const SEEDS: u64 = 1_000;

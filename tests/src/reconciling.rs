@@ -16,7 +16,6 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use aws_config::{SdkConfig, retry::RetryConfig};
@@ -44,6 +43,7 @@ use twinpool_shared::{
 
 use crate::{
     backup_table,
+    bench::events::now,
     compare::{Deleted, Difference, compare_one},
     stand_ins::{Cognito, ministack, sdk_config, unique},
 };
@@ -208,11 +208,7 @@ impl Night {
     #[must_use]
     pub fn clock(&self) -> Clock {
         let ahead = Arc::clone(&self.ahead_millis);
-        Arc::new(move || {
-            let real = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let real = i64::try_from(real.as_millis()).unwrap_or(i64::MAX);
-            Timestamp::from_millis(real.saturating_add(ahead.load(Ordering::Relaxed)))
-        })
+        Arc::new(move || now().plus_millis(ahead.load(Ordering::Relaxed)))
     }
 
     /// Lets so much time pass for the reconciler, who thereby finds everything that happened before so much older.

@@ -16,6 +16,7 @@ pub mod people;
 pub mod pool;
 pub mod queue;
 pub mod table;
+pub mod tally;
 pub mod trail;
 pub mod verdict;
 pub mod weather;

@@ -43,7 +43,7 @@ impl Counted {
         let mut measured = Usage::default();
         for (operation, count) in &self.cognito {
             if let Some(meter) = Meter::named(&format!("cognito-idp:{operation}")) {
-                measured.add(meter, as_count(*count));
+                measured.add(meter, *count as f64);
             }
         }
         for (operation, count) in &self.table {
@@ -51,7 +51,7 @@ impl Counted {
             let meter = Meter::named(&name);
             let meter =
                 meter.ok_or_else(|| Failure(format!("{count} calls of {name}, which the cost model has not")))?;
-            measured.add(meter, as_count(*count));
+            measured.add(meter, *count as f64);
         }
         let pool = Pool::new(run.users, 0, 0);
         let walk = Walk {
@@ -82,9 +82,4 @@ fn more(before: Option<&Calls>, after: Option<&Calls>) -> Calls {
         (more > 0).then(|| (operation.clone(), more))
     };
     after.into_iter().flatten().filter_map(more).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "calls of one reconcile, thousands at most")]
-fn as_count(count: u64) -> f64 {
-    count as f64
 }

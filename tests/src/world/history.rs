@@ -13,7 +13,6 @@ use twinpool_shared::{
     time::Timestamp,
 };
 
-pub use super::weather::Story;
 use super::{
     clock::{WorldClock, wait},
     journal::Journal,
@@ -23,9 +22,10 @@ use super::{
     pool::PoolDouble,
     queue::QueueDouble,
     table::TableDouble,
+    tally::Tally,
     trail::Ears,
     verdict,
-    weather::Weather,
+    weather::{Story, Weather},
 };
 use crate::life::Draw;
 
@@ -35,47 +35,6 @@ const QUIET_MILLIS: u64 = 130_000;
 const DRAIN_MILLIS_MAX: i64 = 4 * 3_600_000;
 /// Where histories begin, in milliseconds since 1970: 3 February 2026, 10:20:30.123, and shortly before a month ends.
 const BEGINNINGS: [i64; 3] = [1_770_114_030_123, 1_777_593_000_500, 1_777_592_400_000];
-
-/// What happened in one history.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Steps that the pool carried out.
-    pub operations: u64,
-    /// Events that reached the queue.
-    pub sent: u64,
-    /// Events that did not.
-    pub lost: u64,
-    /// Batches.
-    pub batches: u64,
-    /// Messages received.
-    pub messages: u64,
-    /// Kills.
-    pub killed: u64,
-    /// Reconciles that ended.
-    pub runs: u64,
-    /// Reconciles that failed, or found another at work.
-    pub failed_runs: u64,
-    /// Items written.
-    pub writes: u64,
-    /// Users with a tombstone at the end.
-    pub tombstones: u64,
-}
-
-impl Tally {
-    /// Adds another history's.
-    pub fn add(&mut self, other: &Self) {
-        self.operations += other.operations;
-        self.sent += other.sent;
-        self.lost += other.lost;
-        self.batches += other.batches;
-        self.messages += other.messages;
-        self.killed += other.killed;
-        self.runs += other.runs;
-        self.failed_runs += other.failed_runs;
-        self.writes += other.writes;
-        self.tombstones += other.tombstones;
-    }
-}
 
 /// A history and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ impl People {
         match dice {
             0..24 => self.confirm(place),
             24..36 => self.edit(place),
-            36..40 => drop(self.admin(
+            36..38 => drop(self.admin(
                 "AdminDeleteUserAttributes",
                 place,
                 json!({ "UserAttributeNames": ["nickname"] }),
@@ -51,7 +51,7 @@ impl People {
         let federated = self.story != Story::ReplicatorAlone && dice % 5 == 4;
         if federated {
             self.federated(&name);
-        } else if dice % 2 == 0 {
+        } else if dice.is_multiple_of(2) {
             let input = json!({
                 "ClientId": self.pool.client(), "Username": name, "Password": PASSWORD, "UserAttributes": attributes,
             });

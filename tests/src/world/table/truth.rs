@@ -3,7 +3,7 @@
 //! A record that is wrong for a while and healed by the next run does not show at the end of a history. A stamp that claims
 //! too much shows here, when it is written.
 //!
-//! Invariant: only what a write brings is judged, so that an edit by hand is nobody's claim.
+//! Invariant: only what a write brings is judged, and nothing of a user whose item was edited by hand.
 
 use twinpool_shared::{
     personal::Sub,
