@@ -203,14 +203,18 @@ pub struct GuardTrip {
 }
 
 impl GuardTrip {
-    /// The flag of `twinpool reconcile` with which the deletions would proceed, each after a look for that very user or group;
-    /// `None` when no flag does that.
+    /// The flag of `twinpool reconcile` with which the deletions would proceed; `None` when no flag does that.
     #[must_use]
     pub fn flag(&self) -> Option<String> {
         let yields = [Refusal::TooMany, Refusal::Incomplete].map(Refusal::as_str);
+        let flag = match self.what.as_str() {
+            "groups" => "--allow-group-deletes",
+            "memberships" => "--allow-lost-memberships",
+            _ => "--allow-deletes",
+        };
         yields
             .contains(&self.reason.as_str())
-            .then(|| format!("--allow-deletes {}", self.suspects))
+            .then(|| format!("{flag} {}", self.suspects))
     }
 }
 

@@ -40,23 +40,25 @@ fn a_lease_is_free_to_its_owner_and_to_others_two_seconds_after_its_end() {
 
 #[test]
 fn what_would_proceed_is_named_and_nothing_else() {
-    let trip = |reason: &str| GuardTrip {
+    let trip = |what: &str, reason: &str| GuardTrip {
         reason: reason.to_owned(),
-        what: "users".to_owned(),
+        what: what.to_owned(),
         suspects: 37,
         allowance: 20,
         living: 100,
         walked: 63,
         examples: Vec::new(),
     };
-    for (reason, flag) in [
-        ("too_many_missing", Some("--allow-deletes 37")),
-        ("walk_incomplete", Some("--allow-deletes 37")),
-        ("pool_shows_nobody", None),
-        ("filter_finds_nobody", None),
-        ("something newer", None),
+    for (what, reason, flag) in [
+        ("users", "too_many_missing", Some("--allow-deletes 37")),
+        ("users", "walk_incomplete", Some("--allow-deletes 37")),
+        ("users", "pool_shows_nobody", None),
+        ("users", "filter_finds_nobody", None),
+        ("users", "something newer", None),
+        ("groups", "too_many_missing", Some("--allow-group-deletes 37")),
+        ("memberships", "too_many_missing", Some("--allow-lost-memberships 37")),
     ] {
-        assert_eq!(trip(reason).flag().as_deref(), flag, "{reason}");
+        assert_eq!(trip(what, reason).flag().as_deref(), flag, "{what}: {reason}");
     }
 }
 

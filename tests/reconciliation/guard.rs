@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use serde_json::json;
+use twinpool_reconciler::Allowed;
 use twinpool_shared::{
     error::ErrorKind,
     personal::Sub,
@@ -17,14 +18,21 @@ use twinpool_tests::{
     reconciling::{Asked, Between, Night, Outcome, Scene, Twist, WINDOW_MILLIS},
 };
 
-async fn night(users: usize) -> (Night, Vec<Sub>) {
+async fn night(count: usize) -> (Night, Vec<Sub>) {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;
-    let subs = night.crowd("crowd", users).await;
+    let subs = night.crowd("crowd", count).await;
     night.pass(WINDOW_MILLIS);
     night.reconcile().await;
-    assert_eq!(night.living().await, users);
+    assert_eq!(night.living().await, count);
     (night, subs)
+}
+
+fn users(users: u64) -> Allowed {
+    Allowed {
+        users: Some(users),
+        ..Allowed::default()
+    }
 }
 
 async fn twisted(night: &Night, twist: impl Fn(&Asked) -> Twist + Send + Sync + 'static) -> Outcome {
@@ -49,7 +57,7 @@ async fn an_emptied_pool_empties_no_backup_whatever_is_allowed() {
         night.delete(&format!("crowd{n}")).await;
     }
     let before = night.items().await;
-    for outcome in [night.reconcile().await, night.reconcile_allowing(25).await] {
+    for outcome in [night.reconcile().await, night.reconcile_allowing(users(25)).await] {
         let trip = tripped(&outcome);
         assert_eq!(
             (trip.reason.as_str(), trip.what.as_str()),
@@ -61,6 +69,7 @@ async fn an_emptied_pool_empties_no_backup_whatever_is_allowed() {
         );
         assert_eq!(trip.examples.len(), 20);
         assert_eq!(outcome.report.result.deleted, 0);
+        assert_eq!(outcome.findings.len(), 25, "each is named all the same");
         assert_eq!(
             (outcome.report.result.drift_found, outcome.report.result.drift_left),
             (25, 25)
@@ -87,10 +96,10 @@ async fn another_pools_users_are_added_and_the_old_wait_for_an_operator() {
     assert_eq!(night.living().await, 54, "nobody less, and the new ones are safe");
     assert!(alarm(&night).await);
     // One too few is none at all.
-    let outcome = night.reconcile_allowing(23).await;
+    let outcome = night.reconcile_allowing(users(23)).await;
     assert_eq!(tripped(&outcome).reason, "too_many_missing");
     assert_eq!(night.living().await, 54);
-    let outcome = night.reconcile_allowing(24).await;
+    let outcome = night.reconcile_allowing(users(24)).await;
     let result = outcome.report.result;
     assert_eq!((result.guard, result.deleted, result.drift_left), (None, 24, 0));
     assert_eq!(
@@ -239,7 +248,7 @@ async fn groups_that_are_not_listed_keep_their_members() {
         (trip.what.as_str(), trip.reason.as_str(), trip.suspects),
         ("groups", "too_many_missing", 25)
     );
-    assert_eq!(trip.flag().as_deref(), Some("--allow-deletes 25"));
+    assert_eq!(trip.flag().as_deref(), Some("--allow-group-deletes 25"));
     assert_eq!(night.items().await, before, "neither a group nor a membership is lost");
     assert_eq!(
         (outcome.report.result.drift_found, outcome.report.result.drift_left),
@@ -294,6 +303,7 @@ async fn memberships_are_not_lost_in_bulk() {
     .await;
     let trip = tripped(&outcome);
     assert_eq!((trip.what.as_str(), trip.suspects), ("memberships", 25));
+    assert_eq!(trip.flag().as_deref(), Some("--allow-lost-memberships 25"));
     assert_eq!(
         (outcome.report.result.drift_found, outcome.report.result.drift_left),
         (25, 25)
@@ -301,7 +311,7 @@ async fn memberships_are_not_lost_in_bulk() {
     assert_eq!(night.items().await, before);
     let left = night.differences(&[]).await;
     assert_eq!(left, []);
-    // Meant so: an operator lets it proceed, and says of memberships what they would say of users.
+    // Meant so: an operator lets it proceed.
     for n in 0..25 {
         night.leave(&format!("crowd{n}"), "staff").await;
     }
@@ -313,7 +323,13 @@ async fn memberships_are_not_lost_in_bulk() {
             .all(|one| one.what == What::MembershipExtra("staff".to_owned()))
     );
     assert_eq!(differences.len(), 25);
-    let result = night.reconcile_allowing(25).await.report.result;
+    // What is allowed of users is not allowed of memberships.
+    assert_eq!(tripped(&night.reconcile_allowing(users(25)).await).what, "memberships");
+    let memberships = Allowed {
+        memberships: Some(25),
+        ..Allowed::default()
+    };
+    let result = night.reconcile_allowing(memberships).await.report.result;
     assert_eq!((result.guard, result.drift_left), (None, 0));
     assert_eq!(night.differences(&[]).await, []);
 }

@@ -184,14 +184,20 @@ async fn a_second_owner_waits_and_takes_over_only_what_has_expired() {
     assert_eq!(error.kind, ErrorKind::Held);
     assert!(error.what.ends_with("--steal takes over"), "{error}");
     let finished = by(true).await.expect("it is taken over").report;
-    assert_eq!(finished.run.id, run.id, "and gone on with");
+    assert_eq!((finished.run.id, finished.resumed), (run.id, true), "and gone on with");
     assert_eq!(night.differences(&[]).await, []);
     let lease = night.table.document(&keys::lease(&night.pool)).await;
     assert_eq!(lease, Ok(None), "given back");
     // The same owner need not wait for itself.
-    let (ended, ..) = run_for(&night, 40).await;
+    let (ended, ..) = run_for(&night, 60).await;
     assert!(ended.is_none());
-    night.reconcile().await;
+    let left = newest(&night).await.expect("it was planned");
+    let mut fresh = Night::options("tests");
+    fresh.fresh = true;
+    let begun = night.run(night.reader(), night.table.clone(), &fresh).await;
+    let begun = begun.expect("the run comes to its end").report;
+    assert!(!begun.resumed && begun.run.id != left.id, "a fresh run leaves it alone");
+    assert!(!night.reconcile().await.report.resumed);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use twinpool_localcloud::gateway::{
     config::Config,
     instance::{Emulator, LocalCloud},
 };
-use twinpool_reconciler::{Finding, Holder, Options, Reconciler, Report, Watch};
+use twinpool_reconciler::{Allowed, Finding, Holder, Options, Reconciler, Report, Watch};
 use twinpool_shared::{
     adapter::{
         aws::CONSUMER_BUDGET,
@@ -236,7 +236,8 @@ impl Night {
                 seconds: 120,
                 steal: false,
             },
-            allow_deletes: None,
+            allowed: Allowed::default(),
+            fresh: false,
         }
     }
 
@@ -251,13 +252,13 @@ impl Night {
         run.expect("the run comes to its end")
     }
 
-    /// A whole run with `allow_deletes`.
+    /// A whole run of which an operator allowed so much.
     ///
     /// # Panics
     /// When it fails.
-    pub async fn reconcile_allowing(&self, allow_deletes: u64) -> Outcome {
+    pub async fn reconcile_allowing(&self, allowed: Allowed) -> Outcome {
         let options = Options {
-            allow_deletes: Some(allow_deletes),
+            allowed,
             ..Self::options("tests")
         };
         let run = self.run(self.reader(), self.table.clone(), &options).await;

@@ -96,6 +96,21 @@ impl Connection {
         self.config.region().map_or("", AsRef::as_ref)
     }
 
+    /// Whether the backup may be written from here: items are written in the pool's own Region only. Two Regions that write
+    /// the same item lose one of the writes, silently.
+    ///
+    /// # Errors
+    /// `BadSetting` in another Region.
+    pub(crate) fn writes_at_home(&self) -> Result<(), Error> {
+        let (home, here) = (self.region_of_pool.as_str(), self.region());
+        if home == here {
+            return Ok(());
+        }
+        Err(usage(&format!(
+            "the backup is written in the pool's own Region only: give --region {home}; --region, AWS_REGION or the profile say {here}"
+        )))
+    }
+
     /// The backup table.
     pub(crate) fn backup(&self, table: &str) -> Table {
         Table::new(aws_sdk_dynamodb::Client::new(&self.config), table)

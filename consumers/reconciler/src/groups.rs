@@ -140,10 +140,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             estimated: None,
             allowed,
         };
-        let guard = guard.allowed_or_more();
         if let Err(refusal) = guard.judge() {
             let names = || missing.iter().map(|item| item.record.name.clone());
-            tally.kept = names().collect();
+            names().for_each(|name| self.found_in_group(&name, vec![Field::MissingInPool]));
             tally.guard = Some(GuardTrip {
                 what: "groups".to_owned(),
                 ..sweep::trip(guard, refusal, names())

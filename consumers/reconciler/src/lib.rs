@@ -21,6 +21,7 @@ mod users;
 mod watch;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use twinpool_shared::{
     error::Error,
@@ -55,8 +56,24 @@ pub struct Reconciler<P, B> {
 pub struct Options {
     /// Who runs.
     pub holder: Holder,
-    /// How many users may be deleted, instead of the guard's own allowance.
-    pub allow_deletes: Option<u64>,
+    /// What the guard lets go.
+    pub allowed: Allowed,
+    /// Whether a run that did not end is left alone, and a new one begun.
+    pub fresh: bool,
+}
+
+/// How many may be deleted, instead of the guard's own allowance: each kind for itself, because each was looked at for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// Users.
+    #[serde(default, rename = "allow_deletes")]
+    pub users: Option<u64>,
+    /// Groups.
+    #[serde(default, rename = "allow_group_deletes")]
+    pub groups: Option<u64>,
+    /// Users who lose a membership.
+    #[serde(default, rename = "allow_lost_memberships")]
+    pub memberships: Option<u64>,
 }
 
 /// What a run came to.
@@ -66,6 +83,8 @@ pub struct Report {
     pub run: Run,
     /// Its result.
     pub result: RunResult,
+    /// Whether it went on with a run that had not ended: what that one had walked was not walked again.
+    pub resumed: bool,
 }
 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
@@ -84,7 +103,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     }
 
     async fn work(&self, pool: &str, options: &Options) -> Result<Report, Error> {
-        let run = Box::pin(self.plan(pool, &options.holder.owner, options.allow_deletes)).await?;
+        let (run, resumed) = Box::pin(self.plan(pool, &options.holder.owner, options.allowed, options.fresh)).await?;
         self.watch.phase(Phase::Members, None);
         stream::iter(0..run.group_lists)
             .map(|list| Box::pin(self.members_to_the_end(pool, &run, list)))
@@ -98,8 +117,8 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             .try_collect::<()>()
             .await?;
         self.watch.phase(Phase::Sweep, None);
-        let result = Box::pin(self.sweep(pool, &run, options.allow_deletes)).await?;
-        Ok(Report { run, result })
+        let result = Box::pin(self.sweep(pool, &run, options.allowed)).await?;
+        Ok(Report { run, result, resumed })
     }
 
     async fn members_to_the_end(&self, pool: &str, run: &Run, list: usize) -> Result<(), Error> {

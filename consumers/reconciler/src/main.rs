@@ -1,6 +1,12 @@
 //! The reconciler function: one step of a run, as the state machine orders it. Wires environment, clients and handler.
 
-use std::{panic::AssertUnwindSafe, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    panic::AssertUnwindSafe,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::FutureExt;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -30,6 +36,8 @@ struct Function {
     settings: ReconcilerSettings,
     table: Table,
     cognito: aws_sdk_cognitoidentityprovider::Client,
+    /// By how many share the quota: what a throttle taught is still known in the next invocation.
+    governors: Mutex<BTreeMap<u32, Governor>>,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -83,6 +91,7 @@ async fn start() -> Result<Function, Error> {
         settings,
         table,
         cognito: aws_sdk_cognitoidentityprovider::Client::new(&cognito),
+        governors: Mutex::default(),
     })
 }
 
@@ -96,7 +105,11 @@ impl Function {
             let what = format!("pool {} is not in TWINPOOL_POOLS", order.pool);
             return Err(Error::new(ErrorKind::OtherPool, what));
         }
-        let governor = Governor::new(self.settings.share, order.workers);
+        let governor = {
+            let mut governors = self.governors.lock().unwrap_or_else(PoisonError::into_inner);
+            let made = || Governor::new(self.settings.share, order.workers);
+            governors.entry(order.workers).or_insert_with(made).clone()
+        };
         let reconciler = Reconciler {
             reader: PoolReader::new(self.cognito.clone(), governor, Patience::WALK),
             backup: self.table.clone(),

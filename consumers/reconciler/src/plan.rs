@@ -13,7 +13,7 @@ use twinpool_shared::{
     time::{SECOND_MILLIS, Timestamp},
 };
 
-use crate::{Phase, Reconciler, documents::value};
+use crate::{Allowed, Phase, Reconciler, documents::value};
 
 /// A run that is older is not gone on with: its walk of the groups is too old to be of use.
 const RESUMED_MILLIS_MAX: i64 = 6 * 3_600 * SECOND_MILLIS;
@@ -31,24 +31,33 @@ struct Probe {
 }
 
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
-    /// The plan of a run that was killed, or a new one.
-    pub(crate) async fn plan(&self, pool: &str, owner: &str, allowed: Option<u64>) -> Result<Run, Error> {
+    /// The plan of a run that was killed (and `true`), or a new one.
+    pub(crate) async fn plan(
+        &self,
+        pool: &str,
+        owner: &str,
+        allowed: Allowed,
+        fresh: bool,
+    ) -> Result<(Run, bool), Error> {
         self.watch.phase(Phase::Plan, None);
         let now = (self.clock)();
-        if let Some(run) = self.unfinished(pool, now).await? {
+        if let Some(run) = self.unfinished(pool, now).await?.filter(|_| !fresh) {
             tracing::info!(run = run.id, owner, "going on with a run that did not end");
-            return Ok(run);
+            return Ok((run, true));
         }
         let estimated_users = self.reader.estimated_users(pool).await?;
         let probe = self.probe(pool).await?;
-        let prefixes = if probe.by_prefix {
-            prefixes(estimated_users)
-        } else {
+        let by_prefix = prefixes(estimated_users);
+        // Every user of the sample has to be of a prefix that is walked, also where prefixes have several digits.
+        let covered = |sub: &Sub| by_prefix.iter().any(|prefix| sub.as_str().starts_with(prefix));
+        let by_prefix = (probe.by_prefix && probe.sample.iter().all(covered)).then_some(by_prefix);
+        let sample = if by_prefix.is_some() { probe.sample } else { Vec::new() };
+        let prefixes = by_prefix.unwrap_or_else(|| {
             tracing::warn!("lists by prefix cannot be trusted in this pool: one list after the other");
             vec![String::new()]
-        };
+        });
         let id = now.to_string();
-        let (groups, lists) = self.groups(pool, &id, allowed).await?;
+        let (groups, lists) = self.groups(pool, &id, allowed.groups).await?;
         let run = Run {
             id,
             started_at: now,
@@ -56,7 +65,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             prefixes,
             group_lists: lists,
             estimated_users: Some(estimated_users),
-            sample: if probe.by_prefix { probe.sample } else { Vec::new() },
+            sample,
             groups,
             result: None,
         };
@@ -68,7 +77,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             groups = run.groups.groups,
             "planned"
         );
-        Ok(run)
+        Ok((run, false))
     }
 
     async fn unfinished(&self, pool: &str, now: Timestamp) -> Result<Option<Run>, Error> {

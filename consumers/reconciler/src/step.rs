@@ -14,7 +14,7 @@ use twinpool_shared::{
 };
 
 use crate::{
-    CHAINS, Holder, Reconciler,
+    Allowed, CHAINS, Holder, Reconciler,
     configuration::{CaptureReport, capture},
 };
 
@@ -49,9 +49,9 @@ fn one() -> u32 {
 pub enum Step {
     /// Plans a run, or finds the one to go on with.
     Plan {
-        /// How many groups may be deleted, instead of the guard's own allowance.
-        #[serde(default)]
-        allow_deletes: Option<u64>,
+        /// How many groups may be deleted.
+        #[serde(flatten)]
+        allowed: Allowed,
     },
     /// Captures the configuration.
     Configuration,
@@ -73,9 +73,9 @@ pub enum Step {
     Sweep {
         /// The run.
         run: String,
-        /// How many users may be deleted, instead of the guard's own allowance.
-        #[serde(default)]
-        allow_deletes: Option<u64>,
+        /// How many users and memberships may be deleted.
+        #[serde(flatten)]
+        allowed: Allowed,
     },
 }
 
@@ -150,11 +150,12 @@ impl<P: ReadPool + RawPool, B: Backup> Reconciler<P, B> {
     async fn carry_out(&self, order: &Order, deadline: Instant) -> Result<Answer, Error> {
         let pool = order.pool.as_str();
         match &order.step {
-            Step::Plan { allow_deletes } => {
-                let run = Box::pin(self.plan(pool, &order.owner, *allow_deletes)).await?;
+            Step::Plan { allowed } => {
+                let (run, _) = Box::pin(self.plan(pool, &order.owner, *allowed, false)).await?;
                 Ok(Answer::Plan {
                     run: run.id,
-                    workers: CHAINS,
+                    // One walk alone takes the whole share.
+                    workers: CHAINS.min(run.prefixes.len()),
                     lists: (0..run.group_lists).collect(),
                     prefixes: run.prefixes,
                 })
@@ -177,9 +178,9 @@ impl<P: ReadPool + RawPool, B: Backup> Reconciler<P, B> {
                     drifted: tally.drifted,
                 })
             }
-            Step::Sweep { run, allow_deletes } => {
+            Step::Sweep { run, allowed } => {
                 let run = self.planned(pool, run).await?;
-                let result = Box::pin(self.sweep(pool, &run, *allow_deletes)).await?;
+                let result = Box::pin(self.sweep(pool, &run, *allowed)).await?;
                 Ok(Answer::Sweep {
                     run: run.id,
                     result: Box::new(result),

@@ -4,28 +4,38 @@
 
 use std::time::Duration;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use twinpool_shared::{
     error::{Error, ErrorKind},
+    item::UserItem,
     marks::Part,
-    observation::{Evidence, Observation},
+    observation::{Evidence, Observation, UserRead},
     personal::Sub,
     port::{Backup, ReadPool},
     reconcile::{
         Field, Guard, Refusal, Suspicion, groups_as_of, groups_evidence, judge_suspect, profile_evidence, walked_groups,
     },
     run::{GuardTrip, Pending, Run, RunResult, UserTally, keys},
-    user::Tombstone,
+    time::Timestamp,
 };
 
-use crate::{Finding, Reconciler, Subject};
+use crate::{Allowed, CHAINS, Finding, Reconciler, Subject};
 
 /// Examples in an alarm.
 const EXAMPLES_MAX: usize = 20;
-/// Suspects after which looking is proved anew.
+/// Suspects that are looked for before looking is proved and anybody of them is buried.
 const PROVED_EVERY: usize = 100;
 
 /// Source of what a sweep finds out.
 const SOURCE: &str = "reconcile";
+
+/// A look for one suspect.
+struct Look {
+    sub: Sub,
+    asked_at: Timestamp,
+    read: Option<UserRead>,
+    read_at: Timestamp,
+}
 
 /// What a sweep came to, so far.
 #[derive(Default)]
@@ -49,9 +59,15 @@ pub(crate) fn trip(guard: Guard, refusal: Refusal, examples: impl Iterator<Item 
     }
 }
 
+/// Whether the user was buried by this run.
+fn is_own(item: &UserItem, run: &Run) -> bool {
+    let tombstone = item.record.deleted.as_ref();
+    tombstone.is_some_and(|tombstone| tombstone.cause == SOURCE && tombstone.at >= run.started_at)
+}
+
 impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     /// Ends a run. Ending it again gives the same result.
-    pub(crate) async fn sweep(&self, pool: &str, run: &Run, allowed: Option<u64>) -> Result<RunResult, Error> {
+    pub(crate) async fn sweep(&self, pool: &str, run: &Run, allowed: Allowed) -> Result<RunResult, Error> {
         if let Some(result) = &run.result {
             return Ok(result.clone());
         }
@@ -84,12 +100,12 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         // What the guard keeps: groups and users whose disappearance is not in the tallies, memberships whose loss is.
         let mut kept = run.groups.guard.as_ref().map_or(0, |trip| trip.suspects);
         let mut kept_memberships = 0;
-        if let Err(trip) = self.bury(pool, run, &users, &gone, allowed, &mut swept).await? {
+        if let Err(trip) = self.bury(pool, run, &users, &gone, allowed.users, &mut swept).await? {
             kept += users.suspects;
             guard = Some(trip);
         }
         if let Err(trip) = self
-            .drop_memberships(pool, run, &users, &left, allowed, &mut swept)
+            .drop_memberships(pool, run, &users, &left, allowed.memberships, &mut swept)
             .await?
         {
             kept_memberships = users.losses;
@@ -155,6 +171,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         };
         let refused = |refusal| trip(guard, refusal, gone.iter().map(Sub::to_string));
         if let Err(refusal) = guard.judge() {
+            for sub in gone {
+                self.missing(sub);
+            }
             return Ok(Err(refused(refusal)));
         }
         for sub in &users.sample_missing {
@@ -164,12 +183,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             }
         }
         let mut young = Vec::new();
-        for (place, sub) in gone.iter().enumerate() {
-            if place % PROVED_EVERY == 0 && !self.looking_finds(pool, users.control.as_ref()).await? {
+        for suspects in gone.chunks(PROVED_EVERY) {
+            if !self.bury_some(pool, run, (suspects, users), swept, &mut young).await? {
                 return Ok(Err(refused(Refusal::Blind)));
-            }
-            if let Suspicion::TooYoung(until) = self.look_for(pool, run, sub, swept).await? {
-                young.push((sub, until));
             }
         }
         // Waited for once, a window at most: nothing that happened before the run is left for tomorrow.
@@ -178,11 +194,58 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             tokio::time::sleep(Duration::from_millis(u64::try_from(millis).unwrap_or(0))).await;
         }
         for (sub, _) in young {
-            if let Suspicion::TooYoung(_) = self.look_for(pool, run, sub, swept).await? {
+            let look = self.look_for(pool, &sub).await?;
+            if let Suspicion::TooYoung(_) = self.settle(pool, run, look, swept).await? {
                 swept.undecided += 1;
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Looks for some suspects, proves that looking finds somebody, and only then buries. Whether it does.
+    ///
+    /// Who is buried already, by this sweep before it was killed or by an event, is not looked for again: so a sweep that is
+    /// longer than an invocation comes to its end.
+    async fn bury_some(
+        &self,
+        pool: &str,
+        run: &Run,
+        (suspects, users): (&[Sub], &UserTally),
+        swept: &mut Swept,
+        young: &mut Vec<(Sub, Timestamp)>,
+    ) -> Result<bool, Error> {
+        let items = self.backup.users(pool, suspects).await?;
+        let mut open = Vec::new();
+        for sub in suspects {
+            match items.get(sub) {
+                Some(item) if item.record.is_alive() => open.push(sub.clone()),
+                Some(item) if is_own(item, run) => swept.deleted += 1,
+                _ => {}
+            }
+        }
+        self.watch.advanced((suspects.len() - open.len()) as u64);
+        if open.is_empty() {
+            return Ok(true);
+        }
+        let looks: Vec<Look> = stream::iter(open)
+            .map(|sub| async move {
+                let look = self.look_for(pool, &sub).await;
+                self.watch.advanced(1);
+                look
+            })
+            .buffered(CHAINS)
+            .try_collect()
+            .await?;
+        if !self.looking_finds(pool, users.control.as_ref()).await? {
+            return Ok(false);
+        }
+        for look in looks {
+            let sub = look.sub.clone();
+            if let Suspicion::TooYoung(until) = self.settle(pool, run, look, swept).await? {
+                young.push((sub, until));
+            }
+        }
+        Ok(true)
     }
 
     /// Whether a user who was shown a moment ago is found by name.
@@ -201,10 +264,26 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         Ok(false)
     }
 
-    async fn look_for(&self, pool: &str, run: &Run, sub: &Sub, swept: &mut Swept) -> Result<Suspicion, Error> {
+    async fn look_for(&self, pool: &str, sub: &Sub) -> Result<Look, Error> {
         let asked_at = (self.clock)();
         let read = self.reader.find_user(pool, sub).await?;
-        let read_at = (self.clock)();
+        Ok(Look {
+            sub: sub.clone(),
+            asked_at,
+            read,
+            read_at: (self.clock)(),
+        })
+    }
+
+    /// Judges a look by the record as it is now, and writes what follows from it.
+    async fn settle(&self, pool: &str, run: &Run, look: Look, swept: &mut Swept) -> Result<Suspicion, Error> {
+        let Look {
+            sub,
+            asked_at,
+            read,
+            read_at,
+        } = look;
+        let sub = &sub;
         let item = self.backup.users(pool, std::slice::from_ref(sub)).await?.remove(sub);
         let suspicion = judge_suspect(item.as_ref(), read.as_ref(), asked_at);
         let observation = match (suspicion, read) {
@@ -215,10 +294,8 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             },
             (Suspicion::Present, Some(user)) => profile_evidence(&user, asked_at),
             _ => {
-                let tombstone = item.as_ref().and_then(|item| item.record.deleted.as_ref());
-                let own = |tombstone: &Tombstone| tombstone.cause == SOURCE && tombstone.at >= run.started_at;
                 // Buried by a sweep of this run that was killed.
-                if suspicion == Suspicion::Settled && tombstone.is_some_and(own) {
+                if suspicion == Suspicion::Settled && item.as_ref().is_some_and(|item| is_own(item, run)) {
                     swept.deleted += 1;
                 }
                 return Ok(suspicion);
@@ -229,15 +306,19 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         match suspicion {
             Suspicion::Gone if written => {
                 swept.deleted += 1;
-                self.watch.found(&Finding {
-                    subject: Subject::User(sub.clone()),
-                    field: Field::MissingInPool,
-                });
+                self.missing(sub);
             }
             Suspicion::Present => swept.reappeared += 1,
             _ => {}
         }
         Ok(suspicion)
+    }
+
+    fn missing(&self, sub: &Sub) {
+        self.watch.found(&Finding {
+            subject: Subject::User(sub.clone()),
+            field: Field::MissingInPool,
+        });
     }
 
     /// Takes users out of groups in which the walk did not show them.
@@ -258,7 +339,6 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             estimated: None,
             allowed,
         };
-        let guard = guard.allowed_or_more();
         if let Err(refusal) = guard.judge() {
             let examples = left.iter().map(|(sub, _)| sub.to_string());
             return Ok(Err(GuardTrip {
@@ -272,7 +352,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             let Some(item) = item.filter(|item| item.record.is_alive()) else {
                 continue;
             };
-            let shown = walked_groups(shown.iter().map(String::as_str), &groups);
+            let shown = walked_groups(shown.iter().map(String::as_str), &groups, run.members_from);
             let as_of = groups_as_of(&shown, &groups, run.members_from);
             let memberships = groups_evidence(shown, as_of, (self.clock)());
             let written = self

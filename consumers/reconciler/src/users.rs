@@ -198,19 +198,21 @@ impl Ground<'_> {
     pub(crate) fn walked(&self, sub: &Sub, user: UserRead) -> Walked {
         Walked {
             user,
-            groups: walked_groups(self.roster.of(sub), &self.groups),
+            groups: walked_groups(self.roster.of(sub), &self.groups, self.run.members_from),
         }
     }
 
-    /// Groups of a user whose members nobody walked, because the pool does not list them and they are kept all the same.
+    /// Groups of a user whose members nobody walked, because the pool does not list them and they are kept all the same. While
+    /// the guard keeps groups, nobody leaves any.
     pub(crate) fn kept_groups(&self, record: Option<&UserRecord>) -> Vec<String> {
-        let kept = &self.run.groups.kept;
-        if kept.is_empty() {
+        let groups = &self.run.groups;
+        if groups.kept.is_empty() && groups.guard.is_none() {
             return Vec::new();
         }
         let held = record.map(|record| effective_groups(record, &self.groups));
         let held = held.into_iter().flatten();
-        held.filter(|name| kept.contains(name)).collect()
+        held.filter(|name| groups.guard.is_some() || groups.kept.contains(name))
+            .collect()
     }
 }
 

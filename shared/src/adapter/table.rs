@@ -352,22 +352,25 @@ fn write_item<T: serde::Serialize>(item: &T) -> Result<Item, Error> {
 /// Reads an item, unless a newer version wrote it: overwriting that would drop what it says.
 ///
 /// # Errors
-/// `Newer` or `BadItem`; neither quotes the item.
+/// `Newer` or `BadItem`; both name the item by its key, and neither quotes it.
 pub fn read_item<T: DeserializeOwned>(item: Item) -> Result<T, Error> {
     let version = item
         .get("schema_version")
         .and_then(|value| value.as_n().ok())
         .and_then(|n| n.parse::<u32>().ok());
+    let key = |name: &str| {
+        item.get(name)
+            .and_then(|value| value.as_s().ok())
+            .cloned()
+            .unwrap_or_default()
+    };
+    let name = format!("the item {} in {}", key("sk"), key("pk"));
     match version {
         Some(version) if version > SCHEMA_VERSION => Err(Error::new(
             ErrorKind::Newer,
-            format!("an item has schema_version {version}, newer than {SCHEMA_VERSION}"),
+            format!("{name} has schema_version {version}, newer than {SCHEMA_VERSION}"),
         )),
-        _ => serde_dynamo::from_item(item).map_err(|_| {
-            Error::new(
-                ErrorKind::BadItem,
-                "an item of the table is not one that Twinpool wrote",
-            )
-        }),
+        _ => serde_dynamo::from_item(item)
+            .map_err(|_| Error::new(ErrorKind::BadItem, format!("{name} is not one that Twinpool wrote"))),
     }
 }

@@ -96,14 +96,20 @@ fn counting_groups<'a>(
     })
 }
 
-/// The groups of a walked user: those which the backup does not know to be deleted since.
+/// The groups of a walked user: those which the backup does not know to be deleted, or created anew, since the walk of the
+/// groups began at `walk_began`. Of a group that was created since, the walk may have shown the members of the one before.
 #[must_use]
 pub fn walked_groups<'a>(
     names: impl IntoIterator<Item = &'a str>,
     groups: &BTreeMap<String, GroupRecord>,
+    walk_began: Timestamp,
 ) -> BTreeSet<String> {
+    let is_the_walked_one = |group: &GroupRecord| {
+        let settings = group.settings.as_ref();
+        group.is_alive() && settings.is_none_or(|facet| facet.data.created <= walk_began)
+    };
     let names = names.into_iter();
-    let exist = names.filter(|name| groups.get(*name).is_none_or(GroupRecord::is_alive));
+    let exist = names.filter(|name| groups.get(*name).is_none_or(is_the_walked_one));
     exist.map(str::to_owned).collect()
 }
 

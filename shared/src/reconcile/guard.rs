@@ -69,15 +69,6 @@ impl Guard {
         share.max(ALLOWANCE_MIN)
     }
 
-    /// The same, where what an operator allowed was said of users: it adds to the allowance and takes nothing from it.
-    #[must_use]
-    pub fn allowed_or_more(self) -> Self {
-        Self {
-            allowed: self.allowed.map(|allowed| allowed.max(self.allowance())),
-            ..self
-        }
-    }
-
     /// Whether the suspects may be confirmed and deleted.
     ///
     /// # Errors

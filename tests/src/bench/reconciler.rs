@@ -14,7 +14,7 @@ mod walk;
 
 use std::sync::Arc;
 
-use twinpool_reconciler::{Holder, Options, Reconciler, Report};
+use twinpool_reconciler::{Allowed, Holder, Options, Reconciler, Report};
 use twinpool_shared::port::{Backup, ReadPool};
 
 use super::{Places, events::now};
@@ -44,7 +44,8 @@ async fn reconcile<P: ReadPool, B: Backup>(reader: P, backup: B, pool: &str) -> 
             seconds: 900,
             steal: false,
         },
-        allow_deletes: None,
+        allowed: Allowed::default(),
+        fresh: false,
     };
     let run = Box::pin(reconciler.run(pool, &options)).await;
     run.map_err(|error| Failure::new("the reconciler", error))

@@ -12,7 +12,7 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use twinpool_reconciler::{Finding, Holder, Options, Reconciler, Report, Subject, Watch};
+use twinpool_reconciler::{Allowed, Finding, Holder, Options, Reconciler, Report, Subject, Watch};
 use twinpool_replicator::Replicator;
 use twinpool_shared::{
     error::{Error, ErrorKind},
@@ -243,7 +243,8 @@ pub async fn reconcile(place: &Place) -> Option<Result<Report, Error>> {
             seconds: LEASE_SECONDS,
             steal: true,
         },
-        allow_deletes: None,
+        allowed: Allowed::default(),
+        fresh: false,
     };
     place.journal.note(place.who, "begins a run");
     let run = Box::pin(reconciler.run(place.pool.id(), &options));

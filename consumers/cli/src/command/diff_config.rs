@@ -2,6 +2,8 @@
 //!
 //! Invariant: no secret is shown, whatever the options.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use serde_json::Value;
 use twinpool_reconciler::configuration;
@@ -78,7 +80,14 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
 
 fn changes((from, before): (Timestamp, &Configuration), (to, after): (Timestamp, &Configuration)) -> Changes {
     let value = |json: Option<Json>| json.map(|json| json.expose().clone());
-    let differences = diff_config(&before.tree(), &after.tree())
+    // What one of them cannot tell about is no difference.
+    let unknown: BTreeSet<_> = before.unknown.union(&after.unknown).cloned().collect();
+    let known = |configuration: &Configuration| {
+        let mut known = configuration.clone();
+        known.members.retain(|member, _| !unknown.contains(member));
+        known.tree()
+    };
+    let differences = diff_config(&known(before), &known(after))
         .into_iter()
         .map(|found| Change {
             path: found.path,
@@ -90,11 +99,11 @@ fn changes((from, before): (Timestamp, &Configuration), (to, after): (Timestamp,
             before: value(found.before),
             after: value(found.after),
         });
-    let unknown = before.unknown.union(&after.unknown);
     Changes {
         from,
         to,
         unknown: unknown
+            .iter()
             .map(|(part, name)| format!("{}/{name}", part.as_str()))
             .collect(),
         differences: differences.collect(),

@@ -6,13 +6,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use serde::Serialize;
 use twinpool_reconciler::{
-    Holder, Options, Reconciler,
-    configuration::{CaptureReport, capture},
+    Allowed, Holder, Options, Reconciler,
+    configuration::{CaptureReport, Incomplete, capture},
     rehearsal::Rehearsal,
 };
 use twinpool_shared::{
     adapter::{governor::Governor, lambda::now},
     error::Error,
+    marks::Part,
     port::{Backup, Clock},
     quota::Share,
     run::{GuardTrip, RunResult},
@@ -37,6 +38,15 @@ pub(crate) struct Args {
     /// Delete up to N users who are no longer in the pool, after the guard has refused and you have looked
     #[arg(long, value_name = "N")]
     pub(crate) allow_deletes: Option<u64>,
+    /// Delete up to N groups that are no longer in the pool, after the guard has refused and you have looked
+    #[arg(long, value_name = "N")]
+    pub(crate) allow_group_deletes: Option<u64>,
+    /// Take up to N users out of groups in which the pool no longer shows them, after the guard has refused and you have looked
+    #[arg(long, value_name = "N")]
+    pub(crate) allow_lost_memberships: Option<u64>,
+    /// Begin anew, also when a run did not end
+    #[arg(long)]
+    pub(crate) fresh: bool,
     /// Take over from a run that was killed, when its lease has expired
     #[arg(long)]
     pub(crate) steal: bool,
@@ -56,6 +66,8 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     pub(crate) run: String,
+    /// Whether it went on with a run that had not ended: what that one had walked was not walked again.
+    pub(crate) resumed: bool,
     pub(crate) dry_run: bool,
     pub(crate) seconds: f64,
     pub(crate) users: u64,
@@ -85,6 +97,9 @@ pub(crate) struct Outcome {
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let (pool, table) = (context.pool()?, context.table()?);
     let connection = context.connect().await?;
+    if !args.dry_run {
+        connection.writes_at_home()?;
+    }
     let backup = connection.backup(table);
     let onlooker = Onlooker::new(context.wants_progress());
     let outcome = if args.dry_run {
@@ -124,7 +139,12 @@ pub(crate) async fn work<B: Backup>(
             seconds: args.lease_seconds,
             steal: args.steal,
         },
-        allow_deletes: args.allow_deletes,
+        allowed: Allowed {
+            users: args.allow_deletes,
+            groups: args.allow_group_deletes,
+            memberships: args.allow_lost_memberships,
+        },
+        fresh: args.fresh,
     };
     let report = Box::pin(reconciler.run(pool, &options)).await?;
     let configuration = if args.dry_run {
@@ -137,7 +157,15 @@ pub(crate) async fn work<B: Backup>(
             pool,
             reconciler.retention_seconds,
         );
-        Some(Box::pin(capture).await?)
+        // The users are done, whatever becomes of the configuration: their result must be told.
+        let captured = Box::pin(capture).await;
+        Some(captured.unwrap_or_else(|error| CaptureReport {
+            incomplete: vec![Incomplete {
+                part: Part::Pool,
+                reason: error.to_string(),
+            }],
+            ..CaptureReport::default()
+        }))
     };
     let calls = governor.calls();
     let RunResult {
@@ -151,6 +179,7 @@ pub(crate) async fn work<B: Backup>(
     } = report.result;
     Ok(Outcome {
         run: report.run.id,
+        resumed: report.resumed,
         dry_run: args.dry_run,
         seconds: began.elapsed().as_secs_f64(),
         users: users.users,
@@ -188,14 +217,25 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-/// Who runs: host and process.
+/// Who runs: host, process and instant. Containers may share the first two.
 pub(crate) fn owner() -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let host = host.trim();
-    format!("{}:{}", if host.is_empty() { "cli" } else { host }, std::process::id())
+    format!(
+        "{}:{}:{}",
+        if host.is_empty() { "cli" } else { host },
+        std::process::id(),
+        now().as_millis()
+    )
 }
 
 fn print(output: &Output, outcome: &Outcome) -> Result<(), Error> {
+    if outcome.resumed {
+        output.line(&format!(
+            "went on with the run of {}: what it had walked by then was not walked again (--fresh begins anew)",
+            outcome.run
+        ))?;
+    }
     let verb = if outcome.dry_run { "would be written" } else { "written" };
     output.line(&format!(
         "{} users, {} memberships, {} groups walked in {:.1} s with {} calls",
@@ -243,7 +283,7 @@ fn print(output: &Output, outcome: &Outcome) -> Result<(), Error> {
 /// Says what the guard kept, and what would let it go.
 pub(crate) fn explain(output: &Output, trip: &GuardTrip) -> Result<(), Error> {
     output.line(&format!(
-        "GUARD: {} {} of {} are missing in the pool ({}); {} may be deleted without you. Nothing was deleted.",
+        "GUARD: {} {} of {} are missing in the pool ({}); {} may go without you. The backup keeps all of them.",
         trip.suspects, trip.what, trip.living, trip.reason, trip.allowance
     ))?;
     for example in &trip.examples {
@@ -253,13 +293,17 @@ pub(crate) fn explain(output: &Output, trip: &GuardTrip) -> Result<(), Error> {
     if more > 0 {
         output.line(&format!("  and {more} more: twinpool verify --json lists them"))?;
     }
-    match trip.reason.as_str() {
-        "too_many_missing" => output.line(&format!(
-            "If this is right: twinpool reconcile --allow-deletes {} buries those whom the pool does not show when each is looked for by name.",
-            trip.suspects
-        )),
-        "pool_shows_nobody" => output.line("No flag empties a backup. If the pool is meant to be empty, keep the backup or delete its table."),
-        _ => output.line("No flag overrides this: the pool's answers contradict each other. Try again later; look at `twinpool doctor`."),
+    match (trip.flag(), trip.reason.as_str()) {
+        (Some(flag), _) => {
+            let looked = if trip.what == "memberships" { "" } else { ", each after a look for it by name" };
+            output.line(&format!("If this is right: twinpool reconcile {flag} lets them go{looked}."))
+        }
+        (None, "pool_shows_nobody") => output.line(
+            "No flag empties a backup. If the pool is meant to be empty, keep the backup or delete its table.",
+        ),
+        (None, _) => output.line(
+            "No flag overrides this: the pool's answers contradict each other. Try again later; look at `twinpool doctor`.",
+        ),
     }
 }
 
@@ -267,15 +311,13 @@ pub(crate) fn explain(output: &Output, trip: &GuardTrip) -> Result<(), Error> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use twinpool_reconciler::configuration::Incomplete;
-    use twinpool_shared::marks::Part;
-
     use super::*;
     use crate::output::tests::documented;
 
     fn outcome() -> Outcome {
         Outcome {
             run: "2026-11-23T03:00:00.000Z".to_owned(),
+            resumed: false,
             dry_run: false,
             seconds: 12.5,
             users: 1_000,

@@ -85,7 +85,11 @@ struct Listed {
 /// As the table answers. What fails for one user only is named, and the rest is done.
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let (pool, table) = (context.pool()?, context.table()?);
-    let backup = context.connect().await?.backup(table);
+    let connection = context.connect().await?;
+    if args.mark_all || !args.mark.is_empty() || !args.unmark.is_empty() {
+        connection.writes_at_home()?;
+    }
+    let backup = connection.backup(table);
     let marks = Marks {
         backup: &backup,
         pool,

@@ -50,6 +50,9 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let rehearsed = reconcile::Args {
         dry_run: true,
         allow_deletes: None,
+        allow_group_deletes: None,
+        allow_lost_memberships: None,
+        fresh: true,
         steal: false,
         share: args.share,
         lease_seconds: 900,
@@ -58,14 +61,13 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let backup = Rehearsal::new(connection.backup(table));
     let outcome = reconcile::work(&rehearsed, &connection, pool, backup, &onlooker).await?;
     let findings = onlooker.findings();
-    let kept = outcome.guard.as_ref().map_or(0, |trip| trip.suspects);
     let verified = Verified {
-        equal: findings.count == 0 && kept == 0 && outcome.undecided == 0,
+        equal: findings.count == 0 && outcome.guard.is_none() && outcome.undecided == 0,
         users: outcome.users,
         memberships: outcome.memberships,
         groups: outcome.groups,
         seconds: outcome.seconds,
-        difference_count: findings.count + kept,
+        difference_count: findings.count + outcome.undecided,
         differences: findings.listed,
         guard: outcome.guard,
     };
