@@ -10,19 +10,17 @@ mod past;
 mod port;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 
 use serde_json::{Value, json};
 use twinpool_localcloud::pools::{ApiError, Call, Cloud, Outcome, TokenSigner};
 use twinpool_shared::{
-    error::{Error, ErrorKind, kind_of_code},
+    error::{Error, kind_of_code},
     group::GroupSettings,
-    observation::UserRead,
-    personal::{Personal, Sub},
-    port::{Clock, Page, ReadPool},
-    user::Factors,
+    personal::Sub,
+    port::Clock,
 };
 
 pub use past::{Past, UserTruth};

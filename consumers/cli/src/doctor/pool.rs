@@ -151,9 +151,8 @@ fn judge_quota(limit: Option<f64>) -> Finding {
     Finding::ok(
         "quota.user-list",
         format!(
-            "{limit:.0} lists of users a second {asked}; a reconcile takes {share} % of them, and {:.0} a second are left \
-             to applications",
-            limit - taken
+            "{limit:.0} lists of users a second {asked}; by default a reconcile takes {share} % of them, {taken:.0} a second, \
+             and the replicators together as much while they have work"
         ),
     )
 }
@@ -197,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn the_quota_that_is_left_to_applications_is_said() {
+    fn the_quota_and_what_twinpool_takes_of_it_are_said() {
+        let what = judge_quota(None).what;
         assert!(
-            judge_quota(None)
-                .what
-                .starts_with("30 lists of users a second by default; a reconcile takes 50 %")
+            what.starts_with("30 lists of users a second by default; by default a reconcile takes 50 %"),
+            "{what}"
         );
-        assert!(judge_quota(Some(60.0)).what.contains("30 a second are left"));
+        assert!(judge_quota(Some(60.0)).what.contains("50 % of them, 30 a second"));
     }
 }
