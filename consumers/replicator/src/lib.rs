@@ -121,14 +121,7 @@ impl Replicator<PoolReader, Table, Queue> {
 impl<P: ReadPool, B: Backup, Q: Outbox> Replicator<P, B, Q> {
     /// A replicator over these ports; `clock` tells the present.
     #[must_use]
-    pub fn new(
-        settings: ReplicatorSettings,
-        queue: Q,
-        dead_letters: Q,
-        table: B,
-        reader: P,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(settings: ReplicatorSettings, queue: Q, dead_letters: Q, table: B, reader: P, clock: Clock) -> Self {
         let resolver = PoolResolver::new(settings.pools.clone());
         Self {
             settings,

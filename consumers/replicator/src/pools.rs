@@ -66,7 +66,11 @@ impl PoolResolver {
     /// # Errors
     /// `OtherPool` when the change names a pool that is not configured: only a trigger attached by hand does that. Else as
     /// Cognito or the table answer.
-    pub async fn resolve<P: ReadPool, B: Backup, Q: Outbox>(&self, replicator: &Replicator<P, B, Q>, change: &Change) -> Result<Resolved, Error> {
+    pub async fn resolve<P: ReadPool, B: Backup, Q: Outbox>(
+        &self,
+        replicator: &Replicator<P, B, Q>,
+        change: &Change,
+    ) -> Result<Resolved, Error> {
         match &change.pool {
             PoolRef::Id(pool) if self.pools.contains(pool) => Ok(Resolved::Pools(vec![pool.clone()])),
             PoolRef::Id(pool) => Err(Error::new(
@@ -82,7 +86,11 @@ impl PoolResolver {
         }
     }
 
-    async fn pool_of_client<P: ReadPool, B: Backup, Q: Outbox>(&self, replicator: &Replicator<P, B, Q>, client: &str) -> Result<Option<String>, Error> {
+    async fn pool_of_client<P: ReadPool, B: Backup, Q: Outbox>(
+        &self,
+        replicator: &Replicator<P, B, Q>,
+        client: &str,
+    ) -> Result<Option<String>, Error> {
         // Held over the calls on purpose: a batch full of one new client asks once.
         let mut clients = self.clients.lock().await;
         if let Some(pool) = clients.pool.get(client) {
@@ -105,7 +113,11 @@ impl PoolResolver {
     }
 
     /// The pool whose backup knows the user, else the pool that shows the user now.
-    async fn any<P: ReadPool, B: Backup, Q: Outbox>(&self, replicator: &Replicator<P, B, Q>, change: &Change) -> Result<Resolved, Error> {
+    async fn any<P: ReadPool, B: Backup, Q: Outbox>(
+        &self,
+        replicator: &Replicator<P, B, Q>,
+        change: &Change,
+    ) -> Result<Resolved, Error> {
         let Subject::User(sub) = &change.subject else {
             return Ok(Resolved::Pools(self.pools.clone()));
         };
