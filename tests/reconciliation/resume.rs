@@ -1,6 +1,9 @@
 //! A run that is killed is finished by the next one, and no two runs are at work at the same time.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use serde_json::json;
 use twinpool_shared::{
@@ -24,31 +27,24 @@ async fn newest(night: &Night) -> Option<Run> {
 
 /// Prefixes whose users are walked to their end, and groups whose members are.
 async fn finished(night: &Night, run: &Run) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut prefixes, mut groups) = (BTreeSet::new(), BTreeSet::new());
-    for prefix in &run.prefixes {
-        let key = keys::users_checkpoint(&night.pool, &run.id, prefix);
-        if night.table.document(&key).await.expect("it is read").is_some() {
-            prefixes.insert(prefix.clone());
-        }
-    }
-    for list in 0..run.group_lists {
-        let done = night
-            .table
-            .document(&keys::members_checkpoint(&night.pool, &run.id, list))
-            .await;
-        if done
-            .expect("it is read")
-            .is_some_and(|done| done.body.expose().contains("\"done\":true"))
-        {
-            let names = night
-                .table
-                .document(&keys::group_list(&night.pool, &run.id, list))
-                .await;
-            let names = names.expect("it is read").expect("the list is there");
-            groups.extend(serde_json::from_str::<Vec<String>>(names.body.expose()).expect("names"));
-        }
-    }
-    (prefixes, groups)
+    let pk = keys::lease(&night.pool).pk;
+    let all = async |first: &str| {
+        let documents = night.table.documents(&pk, first).await;
+        let documents = documents.expect("they are read").into_iter();
+        let contents = documents.map(|one| (one.key.sk[first.len()..].to_owned(), one.body.expose().to_owned()));
+        contents.collect::<BTreeMap<_, _>>()
+    };
+    let first = keys::users_checkpoint(&night.pool, &run.id, "").sk;
+    let prefixes = all(&first).await.into_keys().collect();
+    let done = all(&keys::members_checkpoints(&run.id)).await;
+    let list = keys::group_list(&night.pool, &run.id, 0).sk;
+    let lists = all(list.trim_end_matches('0')).await;
+    let lists = lists.iter().filter(|(list, _)| {
+        done.get(*list)
+            .is_some_and(|at| at.contains("\"done\":true"))
+    });
+    let groups = lists.flat_map(|(_, names)| serde_json::from_str::<Vec<String>>(names).expect("names"));
+    (prefixes, groups.collect())
 }
 
 /// Runs until `steps` are made: the outcome, if the run came to its end before, and what was asked of the pool.
@@ -115,8 +111,9 @@ async fn a_run_that_is_dropped_anywhere_is_finished_by_the_next() {
                 None => Default::default(),
             };
             // Once there are enough drops, to the end.
+            // A third of a run at most, so that several drops fall into each.
             let steps = if drops < DROPS {
-                i64::try_from(draw.below(u64::try_from(whole).expect("it is positive"))).expect("it is small")
+                i64::try_from(draw.below(u64::try_from(whole / 3).expect("it is positive"))).expect("it is small")
             } else {
                 1_000_000
             };

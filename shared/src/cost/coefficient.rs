@@ -73,7 +73,7 @@ pub const REPLICATOR_METRICS: f64 = 6.0;
 /// See [`TRIGGER_METRICS`].
 pub const RECONCILER_METRICS: f64 = 8.0;
 /// Alarms; code: `infra/primary.yaml`, counted by `shared/tests/cost.rs`.
-pub const ALARMS: f64 = 8.0;
+pub const ALARMS: f64 = 9.0;
 
 /// Principals that send to the queue: three triggers, the listener, the replicator; code: the roles of `infra/primary.yaml`.
 pub const PRODUCERS: f64 = 5.0;
