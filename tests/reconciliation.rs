@@ -1,6 +1,8 @@
 //! The reconciler over its adapters: a pool of the local cloud against a table of MiniStack, both in place of AWS.
 //!
-//! Invariant: each test has a local cloud, a pool and a table of its own; what is stored is read past the product.
+//! A test is several scenarios, because each test is a process with a MiniStack of its own.
+//!
+//! Invariant: each scenario has a local cloud, a pool and a table of its own; what is stored is read past the product.
 
 mod backfill;
 mod drift;

@@ -14,6 +14,14 @@ use twinpool_tests::reconciling::{Between, Night, Scene, WINDOW_MILLIS};
 
 use super::found_of;
 
+#[tokio::test]
+async fn drift_is_found_and_mended_and_in_a_rehearsal_only_found() {
+    Box::pin(whatever_was_spoilt_is_found_named_counted_and_mended()).await;
+    Box::pin(groups_that_were_spoilt_are_mended_as_well()).await;
+    Box::pin(what_claims_to_be_younger_than_a_list_can_show_waits_for_the_next_run()).await;
+    Box::pin(a_rehearsal_finds_the_same_and_writes_nothing()).await;
+}
+
 /// A pool of 40 whose backup is right.
 async fn night() -> (Night, Vec<Sub>) {
     let scene = Scene::start(json!({})).await;
@@ -128,7 +136,6 @@ async fn spoil_groups(night: &Night) {
     night.delete_group("third").await;
 }
 
-#[tokio::test]
 async fn whatever_was_spoilt_is_found_named_counted_and_mended() {
     let (night, subs) = night().await;
     let expected = spoil(&night, &subs).await;
@@ -158,7 +165,6 @@ async fn whatever_was_spoilt_is_found_named_counted_and_mended() {
     assert_eq!((rest.drift_found, rest.users.writes), (0, 0));
 }
 
-#[tokio::test]
 async fn groups_that_were_spoilt_are_mended_as_well() {
     let (night, _) = night().await;
     spoil_groups(&night).await;
@@ -182,7 +188,6 @@ async fn groups_that_were_spoilt_are_mended_as_well() {
     assert_eq!(night.reconcile().await.report.run.groups.writes, 0);
 }
 
-#[tokio::test]
 async fn what_claims_to_be_younger_than_a_list_can_show_waits_for_the_next_run() {
     let (night, subs) = night().await;
     spoil(&night, &subs).await;
@@ -196,7 +201,6 @@ async fn what_claims_to_be_younger_than_a_list_can_show_waits_for_the_next_run()
     assert_eq!(night.differences(&subs[2..3]).await, []);
 }
 
-#[tokio::test]
 async fn a_rehearsal_finds_the_same_and_writes_nothing() {
     let (night, subs) = night().await;
     spoil(&night, &subs).await;

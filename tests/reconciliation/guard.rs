@@ -18,6 +18,26 @@ use twinpool_tests::{
     reconciling::{Asked, Between, Night, Outcome, Scene, Twist, WINDOW_MILLIS},
 };
 
+#[tokio::test]
+async fn users_are_deleted_with_proof_only() {
+    Box::pin(an_emptied_pool_empties_no_backup_whatever_is_allowed()).await;
+    Box::pin(another_pools_users_are_added_and_the_old_wait_for_an_operator()).await;
+    Box::pin(each_suspect_is_looked_for_and_whoever_is_there_stays()).await;
+}
+
+#[tokio::test]
+async fn an_error_or_a_blind_filter_deletes_nobody() {
+    Box::pin(a_denied_prefix_ends_the_run_and_deletes_nobody()).await;
+    Box::pin(a_filter_that_finds_nobody_deletes_nobody()).await;
+    Box::pin(prefixes_that_do_not_add_up_are_noticed_also_when_nobody_is_missing()).await;
+}
+
+#[tokio::test]
+async fn groups_and_memberships_are_guarded_as_well() {
+    Box::pin(groups_that_are_not_listed_keep_their_members()).await;
+    Box::pin(memberships_are_not_lost_in_bulk()).await;
+}
+
 async fn night(count: usize) -> (Night, Vec<Sub>) {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;
@@ -50,7 +70,6 @@ async fn alarm(night: &Night) -> bool {
     alarm.expect("it is read").is_some()
 }
 
-#[tokio::test]
 async fn an_emptied_pool_empties_no_backup_whatever_is_allowed() {
     let (night, _) = night(25).await;
     for n in 0..25 {
@@ -79,7 +98,6 @@ async fn an_emptied_pool_empties_no_backup_whatever_is_allowed() {
     assert!(alarm(&night).await);
 }
 
-#[tokio::test]
 async fn another_pools_users_are_added_and_the_old_wait_for_an_operator() {
     let (night, old) = night(24).await;
     for n in 0..24 {
@@ -111,7 +129,6 @@ async fn another_pools_users_are_added_and_the_old_wait_for_an_operator() {
     assert_eq!(night.reconcile().await.report.result.drift_found, 0);
 }
 
-#[tokio::test]
 async fn each_suspect_is_looked_for_and_whoever_is_there_stays() {
     let (night, subs) = night(40).await;
     for n in 0..3 {
@@ -129,7 +146,6 @@ async fn each_suspect_is_looked_for_and_whoever_is_there_stays() {
     assert_eq!(tombstone.cause, "reconcile");
 }
 
-#[tokio::test]
 async fn a_denied_prefix_ends_the_run_and_deletes_nobody() {
     let (night, subs) = night(30).await;
     let first = subs[0].as_str()[..1].to_owned();
@@ -157,7 +173,6 @@ async fn a_denied_prefix_ends_the_run_and_deletes_nobody() {
     assert_eq!(night.differences(&subs[1..2]).await, []);
 }
 
-#[tokio::test]
 async fn a_filter_that_finds_nobody_deletes_nobody() {
     let (night, subs) = night(30).await;
     for n in 0..3 {
@@ -204,7 +219,6 @@ async fn a_filter_that_finds_nobody_deletes_nobody() {
     assert_eq!(night.differences(&subs[..3]).await, []);
 }
 
-#[tokio::test]
 async fn prefixes_that_do_not_add_up_are_noticed_also_when_nobody_is_missing() {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;
@@ -222,7 +236,6 @@ async fn prefixes_that_do_not_add_up_are_noticed_also_when_nobody_is_missing() {
     assert!(outcome.report.result.users.users < 20);
 }
 
-#[tokio::test]
 async fn groups_that_are_not_listed_keep_their_members() {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;
@@ -278,7 +291,6 @@ async fn groups_that_are_not_listed_keep_their_members() {
     assert_eq!(night.differences(&[]).await, []);
 }
 
-#[tokio::test]
 async fn memberships_are_not_lost_in_bulk() {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;

@@ -5,6 +5,13 @@ use serde_json::{Value, json};
 use twinpool_shared::personal::Sub;
 use twinpool_tests::reconciling::{Night, Scene, WINDOW_MILLIS};
 
+#[tokio::test]
+async fn injected_faults_lose_nobody() {
+    Box::pin(a_throttled_walk_loses_nobody()).await;
+    Box::pin(empty_pages_with_a_token_are_not_the_end()).await;
+    Box::pin(slow_writes_whose_answers_are_lost_lose_no_membership()).await;
+}
+
 /// A pool with members of groups of more than a page.
 async fn people(night: &Night) -> Vec<Sub> {
     let subs = night.crowd("crowd", 90).await;
@@ -50,7 +57,6 @@ async fn nothing_is_lost_under(faults: Value, latency: Value) {
     assert!(fired >= 6, "only {fired} faults");
 }
 
-#[tokio::test]
 async fn a_throttled_walk_loses_nobody() {
     let faults = json!([
         {"service": "cognito", "operation": "ListUsers", "count": 3, "kind": "throttle"},
@@ -62,7 +68,6 @@ async fn a_throttled_walk_loses_nobody() {
     nothing_is_lost_under(faults, json!({})).await;
 }
 
-#[tokio::test]
 async fn empty_pages_with_a_token_are_not_the_end() {
     let faults = json!([
         {"service": "cognito", "operation": "ListUsers", "percent": 50, "kind": "empty_page"},
@@ -71,7 +76,6 @@ async fn empty_pages_with_a_token_are_not_the_end() {
     nothing_is_lost_under(faults, json!({})).await;
 }
 
-#[tokio::test]
 async fn slow_writes_whose_answers_are_lost_lose_no_membership() {
     let faults = json!([
         {"service": "dynamodb", "operation": "PutItem", "percent": 8, "kind": "lost_response"},

@@ -12,6 +12,12 @@ use twinpool_shared::{
 };
 use twinpool_tests::reconciling::{Night, RETENTION_SECONDS, Scene, WINDOW_MILLIS};
 
+#[tokio::test]
+async fn users_may_go_on_living_while_they_are_walked() {
+    Box::pin(what_happens_during_a_walk_is_right_after_the_next()).await;
+    Box::pin(the_replicator_and_the_reconciler_lose_nothing_of_each_other()).await;
+}
+
 /// What somebody did.
 enum Did {
     Anything,
@@ -67,7 +73,6 @@ async fn scene() -> (std::sync::Arc<Scene>, Night, Vec<Sub>) {
     (scene, night, subs)
 }
 
-#[tokio::test]
 async fn what_happens_during_a_walk_is_right_after_the_next() {
     let (scene, night, subs) = scene().await;
     night.pass(WINDOW_MILLIS);
@@ -129,7 +134,6 @@ async fn tell(night: &Night, sub: &Sub, name: &str, did: Did) {
     told.expect("it is written");
 }
 
-#[tokio::test]
 async fn the_replicator_and_the_reconciler_lose_nothing_of_each_other() {
     let (scene, night, subs) = scene().await;
     night.reconcile().await;

@@ -17,6 +17,13 @@ use twinpool_tests::{
     reconciling::{Asked, Between, Cut, Night, Scene, WINDOW_MILLIS},
 };
 
+#[tokio::test]
+async fn a_killed_run_is_finished_once_and_by_one() {
+    Box::pin(a_run_that_is_dropped_anywhere_is_finished_by_the_next()).await;
+    Box::pin(a_second_owner_waits_and_takes_over_only_what_has_expired()).await;
+    Box::pin(whoever_was_taken_over_stops()).await;
+}
+
 /// The newest run, as it is stored.
 async fn newest(night: &Night) -> Option<Run> {
     let pk = keys::lease(&night.pool).pk;
@@ -39,10 +46,9 @@ async fn finished(night: &Night, run: &Run) -> (BTreeSet<String>, BTreeSet<Strin
     let done = all(&keys::members_checkpoints(&run.id)).await;
     let list = keys::group_list(&night.pool, &run.id, 0).sk;
     let lists = all(list.trim_end_matches('0')).await;
-    let lists = lists.iter().filter(|(list, _)| {
-        done.get(*list)
-            .is_some_and(|at| at.contains("\"done\":true"))
-    });
+    let lists = lists
+        .iter()
+        .filter(|(list, _)| done.get(*list).is_some_and(|at| at.contains("\"done\":true")));
     let groups = lists.flat_map(|(_, names)| serde_json::from_str::<Vec<String>>(names).expect("names"));
     (prefixes, groups.collect())
 }
@@ -81,7 +87,6 @@ async fn changes(night: &Night, subs: &mut Vec<(String, Sub)>, draw: &mut Draw, 
     gone
 }
 
-#[tokio::test]
 async fn a_run_that_is_dropped_anywhere_is_finished_by_the_next() {
     const DROPS: usize = 30;
     let seed = crate::faults::seed("resume");
@@ -156,7 +161,6 @@ async fn a_run_that_is_dropped_anywhere_is_finished_by_the_next() {
     assert_eq!(night.reconcile().await.report.result.drift_found, 0);
 }
 
-#[tokio::test]
 async fn a_second_owner_waits_and_takes_over_only_what_has_expired() {
     let scene = Scene::start(json!({})).await;
     let night = Night::new(&scene).await;
@@ -197,7 +201,6 @@ async fn a_second_owner_waits_and_takes_over_only_what_has_expired() {
     assert!(!night.reconcile().await.report.resumed);
 }
 
-#[tokio::test]
 async fn whoever_was_taken_over_stops() {
     let scene = Scene::start(json!({"latency_ms": {"cognito": 150}})).await;
     let night = Night::new(&scene).await;

@@ -36,6 +36,8 @@ pub struct People {
     ears: Arc<Ears>,
     journal: Arc<Journal>,
     persons: Vec<Person>,
+    /// Who leaves next, in a moment.
+    leaving: Option<usize>,
     /// Makes names and values, so that no value ever comes twice by chance.
     counter: u64,
     /// Steps that the pool carried out.
@@ -60,6 +62,7 @@ impl People {
             ears,
             journal,
             persons: Vec::new(),
+            leaving: None,
             counter: 0,
             done: 0,
         }
@@ -83,6 +86,7 @@ impl People {
     /// Some things happen in one second, most within some, and sometimes nothing for minutes.
     fn pause(&mut self) -> u64 {
         let pause = match self.draw.below(100) {
+            _ if self.leaving.is_some() => self.draw.below(600),
             0..40 => self.draw.below(600),
             40..85 => self.draw.below(6_000),
             85..97 => self.draw.below(60_000),

@@ -48,15 +48,14 @@ impl TableDouble {
     /// An empty table; what is written is judged against `pool`.
     #[must_use]
     pub fn new(pool: PoolDouble, clock: WorldClock, network: Network, journal: Arc<Journal>) -> Self {
-        let inner = Inner {
-            store: Mutex::default(),
-            pool,
-            clock,
-            network,
-            journal,
-        };
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(Inner {
+                store: Mutex::default(),
+                pool,
+                clock,
+                network,
+                journal,
+            }),
             who: "table",
         }
     }
@@ -95,22 +94,10 @@ impl TableDouble {
         }
     }
 
-    /// Users whose items somebody edited or removed by hand.
+    /// Whether somebody edited or removed the user's item by hand.
     #[must_use]
     pub fn was_edited_by_hand(&self, sub: &Sub) -> bool {
         locked(&self.inner.store).by_hand.contains(sub)
-    }
-
-    /// Somebody edits the table by hand.
-    pub fn edit(&self, sub: &Sub, edit: &Edit) -> bool {
-        let now = self.inner.clock.elapsed_millis();
-        let edited = by_hand::apply(&mut locked(&self.inner.store), sub, edit, now);
-        if edited {
-            self.inner
-                .journal
-                .note("by hand", format!("{} {}", describe::short(sub), edit.name()));
-        }
-        edited
     }
 
     async fn reach(&self) -> Result<(), Error> {
@@ -124,7 +111,7 @@ impl TableDouble {
     /// Notes what a write breaks.
     fn judge(&self, broken: Vec<String>) {
         for what in broken {
-            self.inner.journal.violation(format!("{} by {}", what, self.who));
+            self.inner.journal.violation(format!("{what} by {}", self.who));
         }
     }
 
@@ -215,9 +202,10 @@ impl Backup for TableDouble {
         let size = usize::try_from(size).unwrap_or(1);
         // Where only superseded versions of release 0.1 were read, the adapter leaves a page empty that is not the last.
         if short && token.is_none() && network.percent(30) {
-            let token = Some(format!("{USER_PREFIX}{sub_prefix}"));
-            let entries = Vec::new();
-            return Ok(Page { entries, token });
+            return Ok(Page {
+                entries: Vec::new(),
+                token: Some(format!("{USER_PREFIX}{sub_prefix}")),
+            });
         }
         let page = locked(&self.inner.store).page_of((partition, sub_prefix), token, at, size);
         self.answer().await?;

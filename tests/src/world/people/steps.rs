@@ -13,6 +13,9 @@ use crate::world::{table::Edit, weather::Story};
 impl People {
     /// One thing that somebody does.
     pub(super) fn step(&mut self) {
+        if let Some(place) = self.leaving.take() {
+            return self.leave(place);
+        }
         let crowded = self.persons.len() >= USERS_MAX;
         let dice = self.draw.below(100);
         if self.persons.len() < 3 && dice >= 8 || (dice < 17 && !crowded) {
@@ -31,7 +34,12 @@ impl People {
             )),
             38..43 => drop(self.admin("AdminDisableUser", place, json!({}))),
             43..48 => drop(self.admin("AdminEnableUser", place, json!({}))),
-            48..55 => self.leave(place),
+            48..53 => self.leave(place),
+            // A last change in the second of the deletion: CloudTrail cannot put them in order.
+            53..55 => {
+                self.edit(place);
+                self.leaving = Some(place);
+            }
             55..67 => self.membership("AdminAddUserToGroup", place),
             67..71 => self.membership("AdminRemoveUserFromGroup", place),
             71..83 => self.group_step(),
@@ -109,10 +117,6 @@ impl People {
     fn leave(&mut self, place: usize) {
         if self.living() < 2 {
             return;
-        }
-        // A last change in the very second of the deletion, which CloudTrail cannot put in order.
-        if self.draw.percent(30) {
-            self.edit(place);
         }
         let own = self.draw.percent(40).then(|| self.sign_in(place)).flatten();
         let gone = match own {

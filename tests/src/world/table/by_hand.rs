@@ -9,7 +9,8 @@ use twinpool_shared::{
     personal::{Personal, Sub},
 };
 
-use super::Store;
+use super::{Store, TableDouble, describe::short};
+use crate::world::locked;
 
 /// One edit of one user's current item.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +44,21 @@ impl Edit {
     }
 }
 
+impl TableDouble {
+    /// Somebody edits the table by hand; false when there is nothing to edit.
+    pub fn edit(&self, sub: &Sub, edit: &Edit) -> bool {
+        let now = self.inner.clock.elapsed_millis();
+        let edited = apply(&mut locked(&self.inner.store), sub, edit, now);
+        if edited {
+            let line = format!("{} {}", short(sub), edit.name());
+            self.inner.journal.note("by hand", line);
+        }
+        edited
+    }
+}
+
 /// Edits the current item of `sub`; false when there is nothing to edit.
-pub(super) fn apply(store: &mut Store, sub: &Sub, edit: &Edit, now: i64) -> bool {
+fn apply(store: &mut Store, sub: &Sub, edit: &Edit, now: i64) -> bool {
     let Some(item) = store.current_users().remove(sub) else {
         return false;
     };
