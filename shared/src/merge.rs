@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::{
     canon::canonical_bytes,
     group::{GroupRecord, GroupSettings},
-    observation::{Evidence, GroupEvidence, Observation, UserRead, alive_at, carried_as_of},
+    observation::{Evidence, GroupEvidence, Observation, UserRead, alive_at, carried_as_of, shown_at},
     time::Timestamp,
     user::{Facet, Tombstone, UserRecord},
 };
@@ -62,7 +62,7 @@ pub fn absorb(record: &mut UserRecord, observation: &Observation) {
             join_facet(&mut record.factors, *announced_at, *read_at, source, factors);
         }
         Evidence::FactorsChanged { announced_at } => join_max(&mut record.factors_due, *announced_at),
-        Evidence::SignedIn { at } => join_max(&mut record.last_seen, at.day_start()),
+        Evidence::SignedIn { at } => join_max(&mut record.last_seen, shown_at(*at).day_start()),
     }
 }
 
@@ -318,6 +318,24 @@ mod tests {
             Decision::Unchanged
         );
         assert_eq!(merge(Some(&record), empty, []), Decision::Unchanged);
+    }
+
+    /// By a clock that is ahead, a sign-in of 31 October is one of 1 November, and reading factors would bill November.
+    #[test]
+    fn a_sign_in_just_after_midnight_is_one_of_the_day_before() {
+        let signed_in = |at: &str| Observation {
+            source: "PostAuthentication_Authentication".to_owned(),
+            evidence: Evidence::SignedIn {
+                at: Timestamp::parse(at).unwrap(),
+            },
+        };
+        for (at, day) in [
+            ("2026-11-01T00:00:04.999Z", "2026-10-31T00:00:00Z"),
+            ("2026-11-01T00:00:05.000Z", "2026-11-01T00:00:00Z"),
+        ] {
+            let record = write(None, &[signed_in(at)]);
+            assert_eq!(record.last_seen, Some(Timestamp::parse(day).unwrap()), "{at}");
+        }
     }
 
     #[test]

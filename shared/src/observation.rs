@@ -94,7 +94,7 @@ pub enum Evidence {
     },
     /// The user signed in.
     SignedIn {
-        /// Instant of the sign-in.
+        /// When the trigger was received, by its own clock.
         at: Timestamp,
     },
 }
@@ -132,24 +132,26 @@ pub enum GroupEvidence {
     },
 }
 
+/// The earliest instant at which Cognito can have shown what a trigger received at `received_at`, by its own clock.
+#[must_use]
+pub fn shown_at(received_at: Timestamp) -> Timestamp {
+    received_at.plus_millis(-TRIGGER_LIMIT_MILLIS)
+}
+
 /// Lower bound for content that a trigger carried.
 #[must_use]
 pub fn carried_as_of(weight: Weight, received_at: Timestamp) -> Timestamp {
-    let shown_at = received_at.plus_millis(-TRIGGER_LIMIT_MILLIS);
+    let shown_at = shown_at(received_at);
     match weight {
         Weight::News => shown_at,
         Weight::Evidence => shown_at.day_start(),
     }
 }
 
-/// Lower bound for the groups of a user that a walk of all groups, begun at `walk_began`, has shown.
-///
-/// A list may be a consistency window old. A membership in a group is newer than the group, though: a group created just
-/// before the walk has members all the same.
+/// Lower bound for what a walk of all groups, begun at `walk_began`, has shown: a list may be a consistency window old.
 #[must_use]
-pub fn walked_as_of(walk_began: Timestamp, newest_group_created: Option<Timestamp>) -> Timestamp {
-    let shown_at = walk_began.plus_millis(-CONSISTENCY_WINDOW_MILLIS);
-    newest_group_created.map_or(shown_at, |created| created.max(shown_at))
+pub fn walked_as_of(walk_began: Timestamp) -> Timestamp {
+    walk_began.plus_millis(-CONSISTENCY_WINDOW_MILLIS)
 }
 
 /// The latest instant at which an authoritative read proves existence: its newest modification, or the read itself less the

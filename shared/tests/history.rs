@@ -219,7 +219,7 @@ impl History {
                 ]
             }
             Action::SignIn => {
-                self.last_seen = self.last_seen.max(Some(read_at.day_start()));
+                self.last_seen = self.last_seen.max(Some(read_at.plus_millis(-5_000).day_start()));
                 vec![carried(self, Weight::Evidence), Evidence::SignedIn { at: read_at }]
             }
             Action::Confirm | Action::Resend => vec![carried(self, Weight::News)],

@@ -138,7 +138,7 @@ pub(crate) fn user(sub: Sub, evidence: &[Observation]) -> UserRecord {
             .max(),
         last_seen: all()
             .filter_map(|o| match o.evidence {
-                Evidence::SignedIn { at } => Some(day_of(at)),
+                Evidence::SignedIn { at } => Some(day_of(millis(at.as_millis() - 5_000))),
                 _ => None,
             })
             .max(),

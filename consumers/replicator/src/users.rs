@@ -10,7 +10,7 @@ use twinpool_shared::{
     change::Ask,
     error::{Error, ErrorKind},
     item::UserItem,
-    observation::{Evidence, Observation, UserRead},
+    observation::{Evidence, Observation, UserRead, shown_at},
     operation::Expect,
     personal::{Personal, Sub},
     port::{Backup, Outbox, ReadPool},
@@ -255,7 +255,7 @@ impl<'a> Look<'a> {
 
     fn needs_factors(&mut self, record: Option<&UserRecord>, now: Timestamp) -> Factors {
         let signed_in = self.cases.iter().filter(|(entry, _)| entry.change.is_sign_in());
-        let signed_in = signed_in.map(|(entry, _)| entry.change.occurred_at).max();
+        let signed_in = signed_in.map(|(entry, _)| shown_at(entry.change.occurred_at)).max();
         let changed = self
             .open(is_factors)
             .map(|(entry, _)| entry.change.occurred_at.second_end())

@@ -96,8 +96,9 @@ fn counting_groups<'a>(
     })
 }
 
-/// The groups of a walked user: those which the backup does not know to be deleted, or created anew, since the walk of the
-/// groups began at `walk_began`. Of a group that was created since, the walk may have shown the members of the one before.
+/// The groups of a walked user: those which the backup does not know to be deleted, or to be younger than what the walk of
+/// the groups, begun at `walk_began`, may have shown. Of a group that is younger than [`walked_as_of`] the lists may have
+/// shown the members of the one before of the same name.
 #[must_use]
 pub fn walked_groups<'a>(
     names: impl IntoIterator<Item = &'a str>,
@@ -106,7 +107,7 @@ pub fn walked_groups<'a>(
 ) -> BTreeSet<String> {
     let is_the_walked_one = |group: &GroupRecord| {
         let settings = group.settings.as_ref();
-        group.is_alive() && settings.is_none_or(|facet| facet.data.created <= walk_began)
+        group.is_alive() && settings.is_none_or(|facet| facet.data.created <= walked_as_of(walk_began))
     };
     let names = names.into_iter();
     let exist = names.filter(|name| groups.get(*name).is_none_or(is_the_walked_one));
@@ -379,19 +380,7 @@ pub fn profile_evidence(user: &UserRead, read_at: Timestamp) -> Observation {
     }
 }
 
-/// The lower bound for groups that were walked from `walk_began` on; see [`walked_as_of`].
-#[must_use]
-pub fn groups_as_of(
-    names: &BTreeSet<String>,
-    groups: &BTreeMap<String, GroupRecord>,
-    walk_began: Timestamp,
-) -> Timestamp {
-    let created = names.iter().filter_map(|name| groups.get(name)?.settings.as_ref());
-    let newest = created.map(|settings| settings.data.created.second_start()).max();
-    walked_as_of(walk_began, newest)
-}
-
-/// The evidence of a user's groups that were current at `as_of`, as of [`groups_as_of`].
+/// The evidence of a user's groups that were current at `as_of`, as of [`walked_as_of`].
 #[must_use]
 pub fn groups_evidence(names: BTreeSet<String>, as_of: Timestamp, read_at: Timestamp) -> Observation {
     Observation {

@@ -146,7 +146,7 @@ impl Ears {
                 known.factors_lost.insert(sub.clone());
             }
             if !lost && change.is_sign_in() {
-                let day = change.occurred_at.day_start();
+                let day = change.occurred_at.plus_millis(-5_000).day_start();
                 let seen = known.last_seen.entry(sub.clone()).or_insert(day);
                 *seen = day.max(*seen);
             }
