@@ -148,10 +148,14 @@ pub fn carried_as_of(weight: Weight, received_at: Timestamp) -> Timestamp {
     }
 }
 
-/// Lower bound for what a walk of all groups, begun at `walk_began`, has shown: a list may be a consistency window old.
+/// Lower bound for the groups of a user that a walk of all groups, begun at `walk_began`, has shown.
+///
+/// A list may be a consistency window old. A membership in a group is newer than the group, though: a group created just
+/// before the walk has members all the same.
 #[must_use]
-pub fn walked_as_of(walk_began: Timestamp) -> Timestamp {
-    walk_began.plus_millis(-CONSISTENCY_WINDOW_MILLIS)
+pub fn walked_as_of(walk_began: Timestamp, newest_group_created: Option<Timestamp>) -> Timestamp {
+    let shown_at = walk_began.plus_millis(-CONSISTENCY_WINDOW_MILLIS);
+    newest_group_created.map_or(shown_at, |created| created.max(shown_at))
 }
 
 /// The latest instant at which an authoritative read proves existence: its newest modification, or the read itself less the

@@ -6,7 +6,7 @@ mod differ;
 mod guard;
 
 pub use differ::{
-    Field, Fingerprint, Seen, Shard, Walked, differences, disputed, effective_groups, group_differences,
-    groups_evidence, profile_evidence, walked_groups,
+    Field, Fingerprint, Seen, Shard, Walked, came_again, differences, disputed, effective_groups, group_differences,
+    groups_as_of, groups_evidence, profile_evidence, walked_groups,
 };
 pub use guard::{ALLOWANCE_MIN, Guard, Refusal, Suspicion, judge_suspect};

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a run's lease is held by one owner at a time; who finds it taken over stops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +90,10 @@ pub struct GroupTally {
     /// is in one stays in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<String>,
+    /// Names of groups that came again moments before: what is walked may be the members of the one before, and waits for the
+    /// next run.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub again: BTreeSet<String>,
     /// Set when deletions of groups wait for an operator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<GuardTrip>,

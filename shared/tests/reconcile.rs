@@ -7,13 +7,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::{collection, prelude::*, sample};
 use twinpool_shared::{
     group::{GroupRecord, GroupSettings},
-    item::UserItem,
+    item::{GroupItem, UserItem},
     merge::{Decision, absorb, absorb_group, merge},
     observation::{Evidence, GroupEvidence, Observation, UserRead, walked_as_of},
     personal::{Personal, Sub},
     reconcile::{
-        Field, Fingerprint, Guard, Refusal, Seen, Shard, Suspicion, Walked, differences, disputed, effective_groups,
-        group_differences, groups_evidence, judge_suspect, profile_evidence, walked_groups,
+        Field, Fingerprint, Guard, Refusal, Seen, Shard, Suspicion, Walked, came_again, differences, disputed,
+        effective_groups, group_differences, groups_as_of, groups_evidence, judge_suspect, profile_evidence,
+        walked_groups,
     },
     time::Timestamp,
     user::{Account, Attributes, Facet, Tombstone, UserRecord},
@@ -145,7 +146,7 @@ proptest! {
         began in instant(NARROW),
     ) {
         let record = stored(&held, as_of);
-        let shown = Walked { groups: walked_groups(shown.groups.iter().map(String::as_str), &groups, began), ..shown };
+        let shown = Walked { groups: walked_groups(shown.groups.iter().map(String::as_str), &groups, &BTreeSet::new(), began), ..shown };
         let equal = Fingerprint::of_stored(&record, &groups) == Some(Fingerprint::of_walked(&shown));
         let fields = differences(Some(&record), &shown, &groups);
         prop_assert_eq!(equal, fields.is_empty(), "{:?}", fields);
@@ -220,10 +221,11 @@ proptest! {
         event_at in instant(WIDE), began in instant(WIDE), created in instant(WIDE), first in any::<bool>(),
     ) {
         let groups = Groups::from([("g".to_owned(), group("g", created, false))]);
-        let as_of = walked_as_of(began);
-        let walked = walked_groups(["g"], &groups, began);
-        prop_assert!(walked.is_empty() || groups["g"].counts(as_of), "a membership that the walk shows counts");
         let shown = BTreeSet::from(["g".to_owned()]);
+        let as_of = groups_as_of(&shown, &groups, began);
+        prop_assert!(as_of >= began.plus_millis(-60_000));
+        prop_assert!(groups["g"].counts(as_of), "a membership that is shown counts");
+        prop_assert_eq!(groups_as_of(&BTreeSet::new(), &groups, began), began.plus_millis(-60_000));
         let left: BTreeSet<String> = BTreeSet::new();
         let event = Observation {
             source: "AdminRemoveUserFromGroup".to_owned(),
@@ -352,9 +354,9 @@ fn what_differs_is_named() {
         ("h".to_owned(), group("h", at(1_000), false)),
     ]);
     assert_eq!(effective_groups(&record, &groups), BTreeSet::new());
-    // And of one that came again after what the walk shows, it may have shown the members of the one before.
-    for (began, shown) in [(61_000, vec!["g", "h"]), (60_999, vec!["g"])] {
-        let walked = walked_groups(["g", "h", "i", "h"], &groups, at(began));
+    // And of one that came again after the walk began, the walk may have shown the members of the one before.
+    for (began, shown) in [(1_000, vec!["g", "h"]), (999, vec!["g"])] {
+        let walked = walked_groups(["g", "h", "i", "h"], &groups, &BTreeSet::new(), at(began));
         assert_eq!(walked.into_iter().collect::<Vec<_>>(), shown);
     }
 }
@@ -486,4 +488,45 @@ fn a_suspect_is_gone_when_old_enough_to_be_on_every_list() {
     );
     assert_eq!(judge(Some(carried), None, 70_000), Suspicion::Gone);
     assert_eq!(judge(Some(UserRecord::new(sub(SUB))), None, 0), Suspicion::Gone);
+}
+
+#[test]
+fn of_a_group_that_came_again_moments_ago_no_member_is_believed() {
+    let settings = |created| group("g", at(created), false).settings.expect("settings").data;
+    let item = |version, record| GroupItem::current("p", version, record, at(0));
+    let stored = item(1, group("g", at(100_000), false));
+    for (stored, created, read_at, again) in [
+        (None, 100_000, 100_001, false),
+        (Some(&stored), 100_000, 100_001, false),
+        (Some(&stored), 100_001, 100_002, true),
+        (Some(&stored), 100_001, 160_001, false),
+        (Some(&item(2, group("g", at(100_000), false))), 100_000, 159_999, true),
+        (Some(&item(1, group("g", at(0), true))), 100_000, 100_001, true),
+        (Some(&item(1, GroupRecord::new("g"))), 100_000, 100_001, true),
+    ] {
+        assert_eq!(
+            came_again(stored, &settings(created), at(read_at)),
+            again,
+            "{stored:?} {created} {read_at}"
+        );
+    }
+    let again = BTreeSet::from(["g".to_owned()]);
+    let walked = walked_groups(["g", "h"], &Groups::new(), &again, at(0));
+    assert_eq!(walked, BTreeSet::from(["h".to_owned()]));
+}
+
+#[test]
+fn a_walk_is_as_old_as_its_oldest_list_and_as_young_as_its_youngest_group() {
+    assert_eq!(walked_as_of(at(60_000), None), at(0));
+    assert_eq!(walked_as_of(at(60_000), Some(at(-1))), at(0));
+    assert_eq!(walked_as_of(at(60_000), Some(at(1))), at(1));
+    let groups = Groups::from([
+        ("old".to_owned(), group("old", at(-5_000), false)),
+        ("young".to_owned(), group("young", at(61_999), false)),
+        ("unread".to_owned(), GroupRecord::new("unread")),
+    ]);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(groups_as_of(&names(&["old", "unread"]), &groups, at(60_000)), at(0));
+    // Whole seconds, as memberships are counted.
+    assert_eq!(groups_as_of(&names(&["old", "young"]), &groups, at(60_000)), at(61_000));
 }

@@ -12,7 +12,7 @@ use twinpool_shared::{
     item::GroupItem,
     observation::GroupEvidence,
     port::{Backup, ReadPool},
-    reconcile::{Field, Guard, group_differences},
+    reconcile::{Field, Guard, came_again, group_differences},
     run::{GroupTally, GuardTrip, keys},
     time::Timestamp,
     user::CONSISTENCY_WINDOW_MILLIS,
@@ -50,6 +50,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         tally.groups = listed.len() as u64;
         let differing = listed.iter().filter_map(|(name, settings)| {
             let item = stored.remove(name);
+            if came_again(item.as_ref(), settings, read_at) {
+                tally.again.insert(name.clone());
+            }
             let fields = group_differences(item.as_ref().map(|item| &item.record), settings);
             (!fields.is_empty()).then(|| (name, settings.clone(), item, fields))
         });

@@ -9,10 +9,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use twinpool_shared::{
     error::Error,
     item::UserItem,
-    observation::{Evidence, Observation, walked_as_of},
+    observation::{Evidence, Observation},
     personal::Sub,
     port::{Backup, ReadPool},
-    reconcile::{Field, Walked, differences, disputed, effective_groups, groups_evidence, profile_evidence},
+    reconcile::{
+        Field, Walked, differences, disputed, effective_groups, groups_as_of, groups_evidence, profile_evidence,
+    },
     run::{Pending, UserTally},
     time::Timestamp,
 };
@@ -92,7 +94,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         let record = item.as_ref().map(|item| &item.record);
         walked.groups.extend(ground.kept_groups(record));
         let mut fields = differences(record, &walked, &ground.groups);
-        let as_of = walked_as_of(ground.run.members_from);
+        let as_of = groups_as_of(&walked.groups, &ground.groups, ground.run.members_from);
         let held = record.and_then(|record| record.groups.as_ref());
         if held.is_some_and(|facet| facet.as_of > as_of) {
             // An event that is younger than the walk knows better.

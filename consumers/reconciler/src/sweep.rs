@@ -9,10 +9,12 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     item::UserItem,
     marks::Part,
-    observation::{Evidence, Observation, UserRead, walked_as_of},
+    observation::{Evidence, Observation, UserRead},
     personal::Sub,
     port::{Backup, ReadPool},
-    reconcile::{Field, Guard, Refusal, Suspicion, groups_evidence, judge_suspect, profile_evidence, walked_groups},
+    reconcile::{
+        Field, Guard, Refusal, Suspicion, groups_as_of, groups_evidence, judge_suspect, profile_evidence, walked_groups,
+    },
     run::{GuardTrip, Pending, Run, RunResult, UserTally, keys},
     time::Timestamp,
 };
@@ -350,8 +352,13 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             let Some(item) = item.filter(|item| item.record.is_alive()) else {
                 continue;
             };
-            let shown = walked_groups(shown.iter().map(String::as_str), &groups, run.members_from);
-            let as_of = walked_as_of(run.members_from);
+            let shown = walked_groups(
+                shown.iter().map(String::as_str),
+                &groups,
+                &run.groups.again,
+                run.members_from,
+            );
+            let as_of = groups_as_of(&shown, &groups, run.members_from);
             let memberships = groups_evidence(shown, as_of, (self.clock)());
             let written = self
                 .writer()

@@ -198,7 +198,12 @@ impl Ground<'_> {
     pub(crate) fn walked(&self, sub: &Sub, user: UserRead) -> Walked {
         Walked {
             user,
-            groups: walked_groups(self.roster.of(sub), &self.groups, self.run.members_from),
+            groups: walked_groups(
+                self.roster.of(sub),
+                &self.groups,
+                &self.run.groups.again,
+                self.run.members_from,
+            ),
         }
     }
 

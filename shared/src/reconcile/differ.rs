@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     group::{GroupRecord, GroupSettings},
+    item::GroupItem,
     merge::absorb,
     observation::{Evidence, Observation, UserRead, walked_as_of},
     personal::Sub,
     time::Timestamp,
-    user::{Account, Attributes, UserRecord},
+    user::{Account, Attributes, CONSISTENCY_WINDOW_MILLIS, UserRecord},
 };
 
 /// Source of what a walk brings.
@@ -96,20 +97,21 @@ fn counting_groups<'a>(
     })
 }
 
-/// The groups of a walked user: those which the backup does not know to be deleted, or to be younger than what the walk of
-/// the groups, begun at `walk_began`, may have shown. Of a group that is younger than [`walked_as_of`] the lists may have
-/// shown the members of the one before of the same name.
+/// The groups of a walked user: those which the backup does not know to be deleted, or created anew, since the walk of the
+/// groups began at `walk_began`. Of a group that was created since, and of those in `again`, the walk may have shown the members
+/// of the one before.
 #[must_use]
 pub fn walked_groups<'a>(
     names: impl IntoIterator<Item = &'a str>,
     groups: &BTreeMap<String, GroupRecord>,
+    again: &BTreeSet<String>,
     walk_began: Timestamp,
 ) -> BTreeSet<String> {
     let is_the_walked_one = |group: &GroupRecord| {
         let settings = group.settings.as_ref();
-        group.is_alive() && settings.is_none_or(|facet| facet.data.created <= walked_as_of(walk_began))
+        group.is_alive() && settings.is_none_or(|facet| facet.data.created <= walk_began)
     };
-    let names = names.into_iter();
+    let names = names.into_iter().filter(|name| !again.contains(*name));
     let exist = names.filter(|name| groups.get(*name).is_none_or(is_the_walked_one));
     exist.map(str::to_owned).collect()
 }
@@ -380,7 +382,32 @@ pub fn profile_evidence(user: &UserRead, read_at: Timestamp) -> Observation {
     }
 }
 
-/// The evidence of a user's groups that were current at `as_of`, as of [`walked_as_of`].
+/// Whether the members that a list made at `read_at` shows of a group may be those of an earlier group of the same name: it was
+/// created less than the consistency window before, and the backup knew one by that name already.
+#[must_use]
+pub fn came_again(stored: Option<&GroupItem>, listed: &GroupSettings, read_at: Timestamp) -> bool {
+    let is_young = read_at.millis_since(listed.created) < CONSISTENCY_WINDOW_MILLIS;
+    let is_known = |item: &GroupItem| {
+        let created = item.record.settings.as_ref().map(|facet| facet.data.created);
+        // Later versions: whatever they say now, there was something before.
+        item.version > 1 || created != Some(listed.created)
+    };
+    is_young && stored.is_some_and(is_known)
+}
+
+/// The lower bound for groups that were walked from `walk_began` on; see [`walked_as_of`].
+#[must_use]
+pub fn groups_as_of(
+    names: &BTreeSet<String>,
+    groups: &BTreeMap<String, GroupRecord>,
+    walk_began: Timestamp,
+) -> Timestamp {
+    let created = names.iter().filter_map(|name| groups.get(name)?.settings.as_ref());
+    let newest = created.map(|settings| settings.data.created.second_start()).max();
+    walked_as_of(walk_began, newest)
+}
+
+/// The evidence of a user's groups that were current at `as_of`, as of [`groups_as_of`].
 #[must_use]
 pub fn groups_evidence(names: BTreeSet<String>, as_of: Timestamp, read_at: Timestamp) -> Observation {
     Observation {
