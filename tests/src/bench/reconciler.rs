@@ -1,6 +1,6 @@
 //! The reconciler: how close a walk comes to the quota, how many calls it makes, and how much memory a large pool takes.
 //!
-//! [`walk`] runs it against the local cloud's pool with the documented quotas and 80 ms a call; [`footprint`] runs it in a
+//! `walk` runs it against the local cloud's pool with the documented quotas and 80 ms a call; `footprint` runs it in a
 //! process of its own over a pool that is made up while it is walked ([`synthetic`]).
 //!
 //! Invariant: a walk counts only when it showed every user and membership, and wrote what it had to and nothing else.

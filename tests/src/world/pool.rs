@@ -1,4 +1,4 @@
-//! [`ReadPool`] over the pure double of Cognito user pools, with lagging indexes, short and empty pages, and failures.
+//! `ReadPool` over the pure double of Cognito user pools, with lagging indexes, short and empty pages, and failures.
 //!
 //! Besides it keeps what a real pool forgets: every state that a user ever had, and when they were deleted.
 //!
