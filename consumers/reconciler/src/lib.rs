@@ -1,7 +1,7 @@
 //! The reconciler: the whole pool against the whole backup, and what differs is mended.
 //!
-//! A run is [`plan`]ned (probe, groups), then the [`members`] of all groups are walked, then the [`users`], prefix by prefix, and
-//! held against the backup; what the walk did not show waits for the [`sweep`], which judges all of it together. The steps are
+//! A run is `plan`ned (probe, groups), then the `members` of all groups are walked, then the `users`, prefix by prefix, and
+//! held against the backup; what the walk did not show waits for the `sweep`, which judges all of it together. The steps are
 //! the same in one process ([`Reconciler::run`]) and as functions of a state machine; between them everything is in the table.
 //!
 //! Invariant: it writes only differences, through [`twinpool_shared::writer`], and deletes nobody whom it did not look for by
