@@ -9,7 +9,7 @@ export TWINPOOL_CACHE
 CARGO_DENY = 0.20.2
 ENSURE = tests/localcloud/python/ensure
 LOCALCLOUD = $(CARGO_TARGET_DIR)/debug/twinpool-localcloud
-FUNCTIONS = post-confirmation post-authentication custom-message admin-events replicator reconciler
+FUNCTIONS = post-confirmation post-authentication custom-message admin-events replicator reconciler importer
 
 .PHONY: help build up down demo test soak lint lint-rust lint-deps lint-infra bench package clean-local
 
@@ -81,8 +81,8 @@ bench: package ## run the benchmarks (figures: shared/docs/PERFORMANCE.md)
 	$(CARGO_TARGET_DIR)/debug/bench
 
 # One command per crate, so that a trigger is not built with the features that only the replicator asks for.
-package: ## build the Lambda packages (x86_64, optimised) that infra/primary.yaml names
-	for crate in twinpool-triggers twinpool-admin-events twinpool-replicator twinpool-reconciler; do \
+package: ## build the Lambda packages (x86_64, optimised) that the templates in infra name
+	for crate in twinpool-triggers twinpool-admin-events twinpool-replicator twinpool-reconciler twinpool-importer; do \
 	  cargo build --release --locked -p $$crate || exit 1; \
 	done
 	python3 infra/package.py $(CARGO_TARGET_DIR)/release target/package $(FUNCTIONS)

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
 use serde_json::{Value, json};
-use twinpool_reconciler::configuration::{at, capture};
+use twinpool_reconciler::configuration::capture;
 use twinpool_shared::{
     adapter::{
         governor::Governor,
@@ -16,7 +16,7 @@ use twinpool_shared::{
     marks::Part,
     port::{Clock, RawPool},
     quota::{Category, Share},
-    snapshot::{Content, POOL_LEVEL, diff::diff_config},
+    snapshot::{Content, POOL_LEVEL, diff::diff_config, reading::at},
     time::Timestamp,
 };
 use twinpool_tests::{

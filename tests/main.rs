@@ -18,6 +18,10 @@ mod reconciliation;
 #[cfg(test)]
 mod replication;
 #[cfg(test)]
+mod restore;
+#[cfg(test)]
+mod restore_machine;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod state_machine;

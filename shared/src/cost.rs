@@ -7,6 +7,7 @@
 //! Invariant: every coefficient is a named constant of [`coefficient`] that says whether it is measured (and by what),
 //! documented, or assumed. More of anything never makes the bill smaller, but for a larger share of the quota.
 
+pub mod active;
 mod bill;
 pub mod change;
 pub mod coefficient;

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Rejected,
     /// Somebody else is at this work.
     Held,
+    /// What has to hold before a command may begin does not: a backup that is stale, a plan that is outdated.
+    Unmet,
 }
 
 impl ErrorKind {
@@ -52,7 +54,7 @@ impl ErrorKind {
         match self {
             Self::Throttled | Self::Unavailable | Self::Contended | Self::Newer | Self::Held => Directive::RetryLater,
             Self::Unreadable | Self::BadItem | Self::OtherPool | Self::Rejected => Directive::Park,
-            Self::Denied | Self::NotFound | Self::BadSetting => Directive::Stop,
+            Self::Denied | Self::NotFound | Self::BadSetting | Self::Unmet => Directive::Stop,
         }
     }
 
@@ -72,6 +74,7 @@ impl ErrorKind {
             Self::OtherPool => "other_pool",
             Self::Rejected => "rejected",
             Self::Held => "held",
+            Self::Unmet => "unmet",
         }
     }
 
@@ -101,6 +104,7 @@ impl ErrorKind {
             Self::OtherPool => {
                 "add the pool to TWINPOOL_POOLS or detach the trigger, then redrive the dead-letter queue"
             }
+            Self::Unmet => "do first what the message says",
             Self::Held => "wait until the other run is finished; `twinpool status` shows it",
             Self::Rejected => "report a bug with the error code; a redrive after the fix applies the change",
         }
@@ -129,6 +133,13 @@ impl Error {
     #[must_use]
     pub fn directive(&self) -> Directive {
         self.kind.directive()
+    }
+
+    /// The error code of the service that refused a call, which [`Self::what`] then ends in.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        let (_, code) = self.what.rsplit_once(" failed with ")?;
+        (!code.contains(' ')).then_some(code)
     }
 }
 

@@ -108,6 +108,15 @@ pub fn run_key(pool: &str, name: &str) -> Key {
     }
 }
 
+/// Key of a document of the imports of a pool. Only the Region that imports writes these.
+#[must_use]
+pub fn import_key(pool: &str, name: &str) -> Key {
+    Key {
+        pk: format!("{pool}#import"),
+        sk: name.to_owned(),
+    }
+}
+
 /// Key of the mark of a deleted user whom an import is to bring back.
 #[must_use]
 pub fn undelete_key(pool: &str, sub: &Sub) -> Key {

@@ -17,8 +17,10 @@
 pub mod canon;
 pub mod change;
 pub mod cost;
+pub mod documents;
 pub mod error;
 pub mod group;
+pub mod import;
 pub mod item;
 pub mod marks;
 pub mod merge;

@@ -127,6 +127,27 @@ pub trait RawPool: Send + Sync {
     fn call(&self, operation: &str, input: Value) -> impl Future<Output = Result<Value, Error>> + Send;
 }
 
+/// Why a change of a pool was not made, as far as is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Cognito refuses it, with this code (`UsernameExistsException`, ...); nothing was changed.
+    Refused(String),
+    /// No answer, or none that is one: it may have been made. The caller looks before it asks again.
+    Doubtful(Error),
+    /// It was not made: not admitted, denied, or refused for its quota until patience ended.
+    Failed(Error),
+}
+
+/// Changing a user pool, in raw JSON.
+pub trait WritePool: Send + Sync {
+    /// Calls `operation` with `input` as often as it is refused for its quota. One that changes the same thing when it comes
+    /// twice ([`crate::import::repeatable`]) is also asked again when an answer was lost; any other is not.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    fn change(&self, operation: &str, input: Value) -> impl Future<Output = Result<Value, Refusal>> + Send;
+}
+
 /// What became of a conditional write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
@@ -164,6 +185,12 @@ pub trait Backup: Send + Sync {
     /// # Errors
     /// As DynamoDB answers; `Newer` when an item was written by a newer version, `BadItem` when it is none of ours.
     fn users(&self, pool: &str, subs: &[Sub]) -> impl Future<Output = Result<HashMap<Sub, UserItem>, Error>> + Send;
+
+    /// Superseded versions of a user that have not expired, newest first, read consistently.
+    ///
+    /// # Errors
+    /// As for [`Self::users`].
+    fn user_versions(&self, pool: &str, sub: &Sub) -> impl Future<Output = Result<Vec<UserItem>, Error>> + Send;
 
     /// Stores `next` in the place of `superseded`, which is put aside first.
     ///

@@ -135,8 +135,8 @@ impl Category {
                 "CreateResourceServer", "CreateUserImportJob", "CreateUserPoolDomain", "DeleteGroup",
                 "SetRiskConfiguration", "SetUICustomization", "SetUserPoolMfaConfig", "StartUserImportJob",
                 "StopUserImportJob", "TagResource", "UpdateGroup", "UpdateIdentityProvider",
-                "UpdateManagedLoginBranding", "UpdateResourceServer", "UpdateUserPoolDomain",
-                "CreateTerms", "SetLogDeliveryConfiguration", "UpdateTerms",
+                "UpdateManagedLoginBranding", "UpdateResourceServer", "UpdateUserPoolDomain", "DeleteUserPoolDomain",
+                "CreateTerms", "SetLogDeliveryConfiguration", "SetUserPoolSessionConfiguration", "UpdateTerms",
             ]),
             // (+)
             Self::UserPoolClientRead => documented("UserPoolClientRead", 15, false, &[
@@ -146,6 +146,7 @@ impl Category {
             // (+)
             Self::UserPoolClientUpdate => documented("UserPoolClientUpdate", 15, false, &[
                 "CreateUserPoolClient", "DeleteUserPoolClient", "UpdateUserPoolClient", "AddUserPoolClientSecret",
+                "SetUserPoolClientSessionConfiguration",
             ]),
             Self::LimitManagement => documented("LimitManagement", 1, false, &[
                 "GetProvisionedLimit", "UpdateProvisionedLimit",

@@ -52,7 +52,7 @@ pub struct ReplicatorSettings {
     pub replicators: u32,
 }
 
-/// Settings of the reconciler's function.
+/// Settings of the reconciler's function, and of the importer's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReconcilerSettings {
     /// `TWINPOOL_TABLE`.

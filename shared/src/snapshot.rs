@@ -6,6 +6,7 @@
 //! * [`plan`] is the list of calls as data, [`survey`] asks them one after another and judges the answers.
 //! * [`normal`] says what of an answer is configuration and what counts as a difference.
 //! * [`stored`] lays captures out as documents of the table, [`past`] reads them back as of an instant.
+//! * [`reading`] asks a survey's calls, or reads the documents, through the ports.
 //! * [`diff`] compares two configurations field by field.
 //!
 //! Invariant: what could not be read never replaces and never deletes what is stored. A member is recorded as gone only when
@@ -15,6 +16,7 @@ pub mod diff;
 pub mod normal;
 pub mod past;
 pub mod plan;
+pub mod reading;
 pub mod stored;
 pub mod survey;
 

@@ -5,6 +5,8 @@
 //! Invariant: no AWS, no network, no clock; the same sources give the same answer.
 
 #[cfg(test)]
+mod configure;
+#[cfg(test)]
 mod cost;
 #[cfg(test)]
 mod decide;
@@ -14,6 +16,8 @@ mod format;
 mod generate;
 #[cfg(test)]
 mod history;
+#[cfg(test)]
+mod import_users;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]

@@ -141,6 +141,18 @@ pub(super) static MOTO: &[Known] = &[
         "a FORCE_CHANGE_PASSWORD user cannot reset the password (aws-aspnet-cognito-identity-provider, issue 37)",
     ),
     known(
+        "ForgotPassword",
+        "CodeDeliveryDetails.*",
+        Ours,
+        "API: the code goes to a verified address that the user has; moto names the phone number of whoever has none",
+    ),
+    known(
+        "CreateUserPoolDomain",
+        "CloudFrontDomain",
+        Open,
+        "AWS does not say whether a prefix domain is told its distribution; custom domains are",
+    ),
+    known(
         "InitiateAuth",
         "error PasswordResetRequiredException|ok",
         Ours,

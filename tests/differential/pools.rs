@@ -25,7 +25,13 @@ async fn the_double_agrees_with_moto() {
         functions: None,
     };
     let mut differences = Vec::new();
-    for script in ["pools.json", "users.json", "listing.json", "username-attributes.json"] {
+    for script in [
+        "pools.json",
+        "users.json",
+        "listing.json",
+        "username-attributes.json",
+        "rebuild.json",
+    ] {
         differences.extend(compared(script, &ours, &theirs).await);
     }
     all_known(MOTO, &differences);

@@ -1,15 +1,18 @@
 //! The demo: users live in two pools, Twinpool's real functions copy what happens, and every difference is named; then the
-//! copy drifts, and an operator's `twinpool` finds and mends it.
+//! copy drifts, and an operator's `twinpool` finds and mends it; then the Region is lost, and `twinpool` rebuilds a pool in the
+//! other one.
 //!
 //! Everything runs on this machine against the local cloud, a test double; no figure is a figure of AWS.
 //!
 //! Invariant: exit status 0 means that [`Report::is_clean`]: an independent comparison of both pools with both Regions' tables
-//! found no difference, before the drift and after it was mended, no change is parked, and an emptied pool emptied no backup.
+//! found no difference, before the drift and after it was mended, no change is parked, an emptied pool emptied no backup, and the
+//! rebuilt pool has everything that can come back.
 
 mod cost;
 mod drift;
 mod emptying;
 mod operator;
+mod outage;
 mod reconcile;
 mod view;
 
@@ -138,11 +141,13 @@ async fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let users = lives.living() + lives.deleted().len() + elders.len();
     conclude(&replication, &compared, (users, &lives), &stack, begun).await?;
     let reconciled = Box::pin(reconcile::run(&stack, &elders, lives.deleted())).await?;
+    let restored = Box::pin(outage::run(&stack)).await?;
     let report = Report {
         replication,
         reconcile: reconciled.reconcile,
+        restore: restored.restore,
         cost_model: reconciled.cost_model,
-        failures: reconciled.failures,
+        failures: [reconciled.failures, restored.failures].concat(),
         seed,
         seconds: begun.elapsed().as_secs_f64(),
     };

@@ -9,6 +9,7 @@ pub mod demo;
 pub mod life;
 pub mod reconciling;
 pub mod report;
+pub mod restoring;
 pub mod runtime_host;
 pub mod scripted_http;
 pub mod stack;

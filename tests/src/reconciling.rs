@@ -18,11 +18,12 @@ use std::{
     },
 };
 
-use aws_config::{SdkConfig, retry::RetryConfig};
+use aws_config::{Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 use twinpool_localcloud::gateway::{
     config::Config,
+    counters::Counters,
     instance::{Emulator, LocalCloud},
 };
 use twinpool_reconciler::{Allowed, Finding, Holder, Options, Reconciler, Report, Watch};
@@ -45,7 +46,7 @@ use crate::{
     backup_table,
     bench::events::now,
     compare::{Deleted, Difference, compare_one},
-    stand_ins::{Cognito, ministack, sdk_config, unique},
+    stand_ins::{Cognito, REGION, ministack, sdk_config, unique},
 };
 pub use between::{Asked, Between, Cut, Twist};
 pub use people::PASSWORD;
@@ -83,6 +84,18 @@ impl Scene {
     /// When that is no configuration.
     pub fn configure(&self, config: Value) {
         self.cloud.gateway().configure(parsed(config));
+    }
+
+    /// The one URL that AWS clients use.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        self.cloud.endpoint()
+    }
+
+    /// What it counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.cloud.gateway().counters()
     }
 
     /// Calls of `operation` so far, whatever became of them.
@@ -146,7 +159,7 @@ pub struct Night {
     pub table: Table,
     /// The pool's own API.
     pub cognito: Cognito,
-    sdk: SdkConfig,
+    pub(crate) sdk: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     table_name: String,
     ahead_millis: Arc<AtomicI64>,
@@ -158,16 +171,24 @@ impl Night {
     /// # Panics
     /// When the local cloud refuses.
     pub async fn new(scene: &Arc<Scene>) -> Self {
-        let endpoint = scene.cloud.endpoint();
+        let pool = people::pool(&Cognito::new(scene.endpoint())).await;
+        Self::of(scene, pool, REGION).await
+    }
+
+    /// This pool, by its id and its app client's, and a table of one's own that is read and written in `region`.
+    ///
+    /// # Panics
+    /// When the local cloud refuses.
+    pub async fn of(scene: &Arc<Scene>, (pool, client): (String, String), region: &str) -> Self {
+        let endpoint = scene.endpoint();
         let sdk = sdk_config(endpoint).await;
         // As deployed: a lost answer is asked for again.
         let retries = RetryConfig::standard().with_max_attempts(CONSUMER_BUDGET.attempts);
-        let patient = sdk.to_builder().retry_config(retries).build();
-        let dynamodb = aws_sdk_dynamodb::Client::new(&patient);
+        let there = sdk.to_builder().region(Region::new(region.to_owned()));
+        let dynamodb = aws_sdk_dynamodb::Client::new(&there.retry_config(retries).build());
         let table_name = unique("night");
         backup_table::create(&dynamodb, &table_name).await;
         let cognito = Cognito::new(endpoint);
-        let (pool, client) = people::pool(&cognito).await;
         Self {
             scene: Arc::clone(scene),
             pool,
@@ -214,6 +235,12 @@ impl Night {
     /// Lets so much time pass for the reconciler, who thereby finds everything that happened before so much older.
     pub fn pass(&self, millis: i64) {
         self.ahead_millis.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Name of the table.
+    #[must_use]
+    pub fn table_name(&self) -> &str {
+        &self.table_name
     }
 
     /// The pool, as the reconciler reads it.

@@ -112,7 +112,9 @@ pub struct Report {
     pub replication: Replication,
     /// What the reconcile that mended the drift came to.
     pub reconcile: Reconcile,
-    /// Its calls beside those that the cost model has for it.
+    /// What the rebuilding of a pool in the other Region came to.
+    pub restore: Restore,
+    /// The reconcile's calls beside those that the cost model has for it.
     pub cost_model: Vec<Agreement>,
     /// What did not come out as it must, in words.
     pub failures: Vec<String>,
@@ -161,6 +163,35 @@ pub struct Reconcile {
     pub guard_tripped_on_emptied_pool: bool,
     /// How long it took.
     pub seconds: f64,
+}
+
+/// What rebuilding a pool in the other Region came to, with the primary refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Restore {
+    /// Users that are there.
+    pub users: u64,
+    /// Their memberships.
+    pub memberships: u64,
+    /// Outside identities that are linked.
+    pub links: u64,
+    /// How long `twinpool apply` took.
+    pub seconds: f64,
+    /// How long its calls take at the documented quotas: those of the busiest category.
+    pub floor_seconds: f64,
+    /// Mails and text messages while it was rebuilt.
+    pub mails_sent: u64,
+    /// Differences between pool and backup that cannot be helped.
+    pub differences_expected: u64,
+    /// All others.
+    pub differences_unexpected: u64,
+    /// Whether a person signed in to the rebuilt pool through forgot-password.
+    pub sign_in_after_reset: bool,
+}
+
+impl Restore {
+    fn is_whole(&self) -> bool {
+        self.users > 0 && self.mails_sent == 0 && self.differences_unexpected == 0 && self.sign_in_after_reset
+    }
 }
 
 /// Replication lag in milliseconds.
@@ -215,7 +246,7 @@ pub fn calls_of_functions(counters: &Counters, stack: &str) -> (BTreeMap<String,
 
 impl Report {
     /// Whether pools and backup agree, nothing is parked, no user was made billable, the drift was found and mended, the guard
-    /// held, and the cost model agrees with what was counted.
+    /// held, the cost model agrees with what was counted, and the rebuilt pool is whole.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         let (replication, reconcile) = (&self.replication, &self.reconcile);
@@ -223,7 +254,13 @@ impl Report {
             replication.differences == 0 && replication.parked == 0 && replication.users_made_billable == 0;
         let mended = reconcile.drift_found > 0 && reconcile.drift_left == 0;
         let modelled = !self.cost_model.is_empty() && self.cost_model.iter().all(Agreement::holds);
-        replicated && mended && reconcile.guard_tripped_on_emptied_pool && modelled && self.failures.is_empty()
+        let restored = self.restore.is_whole();
+        replicated
+            && mended
+            && restored
+            && reconcile.guard_tripped_on_emptied_pool
+            && modelled
+            && self.failures.is_empty()
     }
 
     /// Writes the report as JSON.
@@ -308,6 +345,17 @@ mod tests {
                 guard_tripped_on_emptied_pool: true,
                 seconds: 1.5,
             },
+            restore: Restore {
+                users: 91,
+                memberships: 48,
+                links: 3,
+                seconds: 6.5,
+                floor_seconds: 2.8,
+                mails_sent: 0,
+                differences_expected: 93,
+                differences_unexpected: 0,
+                sign_in_after_reset: true,
+            },
             cost_model: vec![Agreement {
                 operation: Meter::ListUsers,
                 measured: 22.0,
@@ -335,13 +383,17 @@ mod tests {
         clean.cost_model[0].ratio = Some(1.05);
         assert!(clean.is_clean());
         type Flaw = fn(&mut Report);
-        let flaws: [Flaw; 9] = [
+        let flaws: [Flaw; 13] = [
             |report| report.replication.differences = 1,
             |report| report.replication.parked = 1,
             |report| report.replication.users_made_billable = 1,
             |report| report.reconcile.drift_found = 0,
             |report| report.reconcile.drift_left = 1,
             |report| report.reconcile.guard_tripped_on_emptied_pool = false,
+            |report| report.restore.users = 0,
+            |report| report.restore.mails_sent = 1,
+            |report| report.restore.differences_unexpected = 1,
+            |report| report.restore.sign_in_after_reset = false,
             |report| report.cost_model[0].ratio = Some(1.2),
             |report| report.cost_model.clear(),
             |report| report.failures.push("verify finds the drift".to_owned()),

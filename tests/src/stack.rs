@@ -1,10 +1,11 @@
-//! A whole deployment for one test: a local cloud of its own, pools with users' app clients, and `infra/primary.yaml` on it.
+//! A whole deployment for one test: a local cloud of its own, pools with users' app clients, `infra/primary.yaml` on it, and
+//! `infra/recovery.yaml` where a test asks for it.
 //!
 //! Figures obtained with it are figures of the local cloud, not of AWS.
 //!
 //! * [`Stack::start`] brings everything up; dropping the stack ends it, also on a panic or when this process is killed.
 //! * [`control::Control`] sets the scene (latency, quotas, faults, duplicates) and reads what happened.
-//! * [`Stack::reconcile`] runs the state machine to its end.
+//! * [`Stack::reconcile`], [`Stack::drill`] and [`Stack::restore`] run a state machine to its end.
 //! * [`Stack::drained`], [`Stack::dead_letters`] and [`Stack::redrive`] are what a test waits for and looks at.
 //!
 //! Invariant: nothing is shared between stacks (ports, folders, processes, clients), so any number live side by side; no
@@ -14,6 +15,7 @@ pub mod control;
 mod pools;
 mod process;
 mod reconcile;
+mod recovery;
 
 use std::{
     collections::BTreeMap,
@@ -105,6 +107,8 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// Whether the three triggers are attached to the pools.
     pub attach_triggers: bool,
+    /// Whether the importer is deployed in [`RECOVERY`].
+    pub recovery: bool,
     /// Where function binaries are looked for; `None` = beside this program.
     pub binaries: Option<PathBuf>,
 }
@@ -123,6 +127,7 @@ impl Default for Options {
             reconcile_schedule: None,
             environment: BTreeMap::new(),
             attach_triggers: true,
+            recovery: false,
             binaries: None,
         }
     }
@@ -145,6 +150,12 @@ pub struct Deployment {
     pub event_source_mapping: String,
     /// ARN of the reconcile's state machine.
     pub state_machine: String,
+    /// ARN of the drill's, in [`RECOVERY`]; only with [`Options::recovery`].
+    #[serde(default)]
+    pub drill: Option<String>,
+    /// ARN of the restore's.
+    #[serde(default)]
+    pub restore: Option<String>,
 }
 
 /// A message of the dead-letter queue.
@@ -192,7 +203,7 @@ impl Stack {
             Some(folder) => folder.clone(),
             None => process::binaries_beside_us()?,
         };
-        process::check_binaries(&binaries)?;
+        process::check_binaries(&binaries, options.recovery)?;
         let python = process::ensure_python().await?;
         let config = with_callers(&options.config);
         let cloud = LocalCloud::start(&binaries, &options.name, &config).await?;

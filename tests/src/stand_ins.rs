@@ -293,6 +293,7 @@ fn scratch(name: &str) -> PathBuf {
 #[derive(Clone, Debug)]
 pub struct Cognito {
     endpoint: String,
+    region: String,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -306,11 +307,18 @@ pub struct ServiceError {
 }
 
 impl Cognito {
-    /// The service at `endpoint`.
+    /// The service at `endpoint`, in [`REGION`].
     #[must_use]
     pub fn new(endpoint: &str) -> Self {
+        Self::in_region(endpoint, REGION)
+    }
+
+    /// The service at `endpoint`, in another Region.
+    #[must_use]
+    pub fn in_region(endpoint: &str, region: &str) -> Self {
         Self {
             endpoint: endpoint.to_owned(),
+            region: region.to_owned(),
             client: Client::builder(TokioExecutor::new()).build_http(),
         }
     }
@@ -323,7 +331,8 @@ impl Cognito {
     /// # Panics
     /// When there is no answer.
     pub async fn call(&self, operation: &str, input: Value) -> Result<Value, ServiceError> {
-        let credential = format!("AKIDEXAMPLE/20261123/{REGION}/cognito-idp/aws4_request");
+        let region = &self.region;
+        let credential = format!("AKIDEXAMPLE/20261123/{region}/cognito-idp/aws4_request");
         let signature = format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
         let request = Request::post(&self.endpoint)
             .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))

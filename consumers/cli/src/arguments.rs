@@ -10,7 +10,7 @@ use crate::command::Command;
 const EXIT_STATUSES: &str = "Exit status: 0 done or equal, 1 bug, 2 usage, 3 differences found, 4 guard tripped: deletions \
 wait for an operator, 5 partly done, 6 something has to be put right first, 7 throttled or without an answer";
 
-/// Looks at a user pool's backup, checks the deployment, and marks what an import brings back.
+/// Looks at a user pool's backup, checks the deployment, and rebuilds the pool in another Region.
 #[derive(Debug, Parser)]
 #[command(name = "twinpool", version, after_help = EXIT_STATUSES, disable_help_subcommand = false)]
 pub(crate) struct Arguments {
@@ -60,7 +60,8 @@ fn table(text: &str) -> Result<String, String> {
     }
 }
 
-fn pool(text: &str) -> Result<String, String> {
+/// The id of a pool.
+pub(crate) fn pool(text: &str) -> Result<String, String> {
     match settings::region_of_pool(text) {
         Some(_) => Ok(text.to_owned()),
         None => Err("not a pool id such as us-east-1_EXAMPLE".to_owned()),

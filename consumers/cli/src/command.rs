@@ -1,12 +1,17 @@
 //! The commands: one module each, with its arguments and `run`.
 
+mod apply;
 mod completions;
 mod cost;
 mod diff_config;
 mod doctor;
+mod drill;
 mod export;
+mod export_sub_map;
 mod history;
+mod plan;
 mod reconcile;
+mod repair_federated;
 mod show;
 mod status;
 mod undelete;
@@ -34,8 +39,18 @@ pub(crate) enum Command {
     Export(export::Args),
     /// Hold the whole pool against the backup, and mend what differs
     Reconcile(reconcile::Args),
-    /// Compare pool and backup, field by field; exit status 3 when they differ
+    /// Compare pool and backup, or with --target a rebuilt pool and the backup, field by field; exit status 3 when they differ
     Verify(verify::Args),
+    /// Plan the pool's restore into another Region: what is made, how long it takes, what is lost; changes nothing
+    Plan(plan::Args),
+    /// Carry out a plan, from where an earlier attempt stopped
+    Apply(apply::Args),
+    /// Write whose sub became which, for databases that are keyed by it
+    ExportSubMap(export_sub_map::Args),
+    /// Give federated users who have signed in since the restore their groups and flags back
+    RepairFederated(repair_federated::Args),
+    /// Rehearse a restore: plan, apply into a pool of its own, verify, remove it
+    Drill(drill::Args),
     /// Show what changed in the pool's configuration between two instants
     DiffConfig(diff_config::Args),
     /// Model the monthly bill of a pool, beside the AWS reference solution's; asks AWS nothing
@@ -59,6 +74,11 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Err
         Command::Export(args) => Box::pin(export::run(context, &args)).await,
         Command::Reconcile(args) => Box::pin(reconcile::run(context, &args)).await,
         Command::Verify(args) => Box::pin(verify::run(context, &args)).await,
+        Command::Plan(args) => Box::pin(plan::run(context, &args)).await,
+        Command::Apply(args) => Box::pin(apply::run(context, &args)).await,
+        Command::ExportSubMap(args) => Box::pin(export_sub_map::run(context, &args)).await,
+        Command::RepairFederated(args) => Box::pin(repair_federated::run(context, &args)).await,
+        Command::Drill(args) => Box::pin(drill::run(context, &args)).await,
         Command::DiffConfig(args) => Box::pin(diff_config::run(context, &args)).await,
         Command::Cost(args) => cost::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),

@@ -55,6 +55,22 @@ impl Context {
         table.ok_or_else(|| usage("no backup table is named: give --table, or set TWINPOOL_TABLE"))
     }
 
+    /// The backup table's replica in `region`.
+    ///
+    /// # Errors
+    /// `BadSetting` when none is named, or one of another Region by its ARN: nothing is asked of a Region that may be lost.
+    pub(crate) fn table_in(&self, region: &str) -> Result<&str, Error> {
+        let table = self.table()?;
+        let of_arn = table.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2));
+        match of_arn.filter(|of_arn| *of_arn != region) {
+            Some(of_arn) => Err(usage(&format!(
+                "--table or TWINPOOL_TABLE name a table in {of_arn} by its ARN: give its name alone, which its replica in {region} has \
+                 as well"
+            ))),
+            None => Ok(table),
+        }
+    }
+
     /// Credentials, Region and endpoint.
     ///
     /// # Errors
@@ -62,13 +78,58 @@ impl Context {
     pub(crate) async fn connect(&self) -> Result<Connection, Error> {
         let pool = self.pool()?;
         let region_of_pool = region_of_pool(pool).unwrap_or_default().to_owned();
+        let config = self.config(self.global.region.clone(), &region_of_pool).await?;
+        Ok(Connection { config, region_of_pool })
+    }
+
+    /// Credentials and endpoint in the recovery Region `region`: table and Cognito are both there, wherever the pool of the
+    /// backup was.
+    ///
+    /// # Errors
+    /// `BadSetting` when `--region` names another Region; `Denied` without credentials.
+    pub(crate) async fn connect_recovery(&self, region: &str) -> Result<Connection, Error> {
+        if let Some(other) = self.global.region.as_deref().filter(|other| *other != region) {
+            return Err(usage(&format!(
+                "an import reads the table's replica in the Region of the target, {region}: leave --region {other} out"
+            )));
+        }
+        let config = self.config(Some(region.to_owned()), region).await?;
+        Ok(Connection {
+            config,
+            region_of_pool: region.to_owned(),
+        })
+    }
+
+    async fn config(&self, region: Option<String>, fallback: &str) -> Result<SdkConfig, Error> {
         let wanted = profile::Profile {
             name: self.global.profile.clone(),
-            region: self.global.region.clone(),
+            region,
             endpoint_url: self.global.endpoint_url.clone(),
         };
-        let config = profile::sdk_config(&wanted, &region_of_pool).await?;
-        Ok(Connection { config, region_of_pool })
+        profile::sdk_config(&wanted, fallback).await
+    }
+
+    /// Whether options and environment agree with a plan about which pool's backup is meant, and in which table. Both may be
+    /// left out: the plan says it.
+    ///
+    /// # Errors
+    /// `BadSetting` for a plan of another backup.
+    pub(crate) fn is_of(&self, plan_pool: &str, plan_table: &str) -> Result<(), Error> {
+        let pools = &self.global.pool;
+        if !pools.is_empty() && !pools.iter().any(|pool| pool == plan_pool) {
+            return Err(usage(&format!(
+                "the plan is of the backup of {plan_pool}, and --pool or TWINPOOL_POOLS name {}: give the plan of that pool, or \
+                 leave the pool out",
+                pools.join(", ")
+            )));
+        }
+        match self.global.table.as_deref() {
+            Some(table) if table != plan_table => Err(usage(&format!(
+                "the plan is of the table {plan_table}, and --table or TWINPOOL_TABLE name {table}: give the plan of that backup, \
+                 or leave the table out"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Whether progress is to be shown.
@@ -87,6 +148,7 @@ impl Context {
 pub(crate) struct Connection {
     /// For clients that are not made here.
     pub(crate) config: SdkConfig,
+    /// Where Cognito is asked: the Region of the pool or, for an import, of the target.
     region_of_pool: String,
 }
 
@@ -160,6 +222,53 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::BadSetting);
             assert!(error.what.contains("--pool"), "{}", error.what);
         }
+    }
+
+    #[test]
+    fn a_table_of_another_region_is_refused_and_its_replica_is_not() {
+        let arn = |region: &str| format!("arn:aws:dynamodb:{region}:111122223333:table/t-backup");
+        for table in ["t-backup", &arn("us-west-2")] {
+            assert_eq!(context(&[], Some(table)).table_in("us-west-2"), Ok(table));
+        }
+        let error = context(&[], Some(&arn("us-east-1")))
+            .table_in("us-west-2")
+            .expect_err("another Region");
+        assert!(
+            error.what.contains("us-east-1") && error.what.contains("name alone"),
+            "{}",
+            error.what
+        );
+    }
+
+    #[test]
+    fn a_plan_of_another_backup_is_refused_by_pool_and_by_table() {
+        assert_eq!(context(&[], None).is_of("us-east-1_a", "t"), Ok(()));
+        assert_eq!(
+            context(&["us-east-1_b", "us-east-1_a"], Some("t")).is_of("us-east-1_a", "t"),
+            Ok(())
+        );
+        for (pools, table, says) in [
+            (&["us-east-1_b"][..], None, "--pool"),
+            (&[][..], Some("other"), "--table"),
+        ] {
+            let error = context(pools, table)
+                .is_of("us-east-1_a", "t")
+                .expect_err("another backup");
+            assert_eq!(error.kind, ErrorKind::BadSetting);
+            assert!(
+                error.what.contains(says) && error.what.contains("leave"),
+                "{}",
+                error.what
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn an_import_is_refused_with_the_region_of_another_replica() {
+        let mut context = context(&[], None);
+        context.global.region = Some("eu-west-1".to_owned());
+        let error = context.connect_recovery("us-west-2").await.expect_err("another Region");
+        assert!(error.what.contains("leave --region eu-west-1 out"), "{}", error.what);
     }
 
     #[test]

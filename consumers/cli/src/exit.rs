@@ -92,6 +92,10 @@ pub fn of_error(kind: ErrorKind) -> (Exit, &'static str) {
             Exit::Precondition,
             "wait until the other run is finished; twinpool status shows it",
         ),
+        ErrorKind::Unmet => (
+            Exit::Precondition,
+            "do first what the message says; nothing was changed",
+        ),
         ErrorKind::OtherPool => (Exit::Usage, "name the pool with --pool"),
         ErrorKind::Unreadable | ErrorKind::Rejected => (Exit::Bug, "report it with the command and the error code"),
     }
@@ -124,6 +128,7 @@ mod tests {
         assert_eq!(of_error(ErrorKind::Unavailable).0, Exit::ThrottledOut);
         assert_eq!(of_error(ErrorKind::Denied).0, Exit::Precondition);
         assert_eq!(of_error(ErrorKind::NotFound).0, Exit::Precondition);
+        assert_eq!(of_error(ErrorKind::Unmet).0, Exit::Precondition);
         assert_eq!(of_error(ErrorKind::BadSetting).0, Exit::Usage);
         assert_eq!(of_error(ErrorKind::Rejected).0, Exit::Bug);
     }

@@ -1,9 +1,10 @@
-//! The operator's command line `twinpool`: looks at the backup, checks the deployment, marks what an import brings back.
+//! The operator's command line `twinpool`: looks at the backup, checks the deployment, rebuilds the pool from its backup.
 //!
 //! Data go to standard output, everything else to standard error; [`exit`] defines the exit statuses. Each command is a
 //! module of `command`, with its arguments and one `run`.
 //!
-//! Invariant: nothing here writes to a user pool, and no personal value is shown in full without `--show-personal`.
+//! Invariant: only `apply`, `repair-federated` and `drill` write to a user pool, each by a plan; no personal value is shown in
+//! full without `--show-personal`.
 
 mod arguments;
 mod command;
@@ -12,6 +13,8 @@ mod csv;
 mod doctor;
 pub mod exit;
 mod fields;
+mod figures;
+mod importing;
 mod instant;
 mod lag;
 mod mask;
@@ -19,6 +22,7 @@ mod output;
 mod progress;
 mod queue;
 mod reconciling;
+mod report;
 mod untyped;
 mod walk;
 mod who;

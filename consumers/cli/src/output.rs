@@ -11,7 +11,7 @@ use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 use twinpool_shared::error::{Error, ErrorKind};
 
-use crate::mask::Masking;
+use crate::{mask::Masking, report::Section};
 
 /// Where a command writes.
 #[derive(Debug)]
@@ -108,6 +108,22 @@ impl Output {
         let text = serde_json::to_string_pretty(&document);
         let text = text.map_err(|_| Error::new(ErrorKind::Rejected, "the document could not be written as JSON"))?;
         self.write(&format!("{text}\n"))
+    }
+
+    /// Sections of a report, each with its title above and its notes below.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub(crate) fn sections(&self, sections: &[Section]) -> Result<(), Error> {
+        for section in sections {
+            self.line("")?;
+            self.line(section.title)?;
+            self.table(section.header, &section.rows)?;
+            for note in &section.notes {
+                self.line(note)?;
+            }
+        }
+        Ok(())
     }
 
     /// A table: ruled on a terminal, plain aligned lines otherwise. Without rows, nothing.

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output::say;
 
@@ -34,12 +34,18 @@ struct Plain {
 impl Progress {
     /// Of `total` steps of `what`, for example `partitions`. Not `wanted`: nothing is shown.
     pub(crate) fn start(wanted: bool, what: &'static str, total: u64) -> Self {
+        Self::among(wanted, None, what, total)
+    }
+
+    /// The same, among the bars of `others`, one line each.
+    pub(crate) fn among(wanted: bool, others: Option<&MultiProgress>, what: &'static str, total: u64) -> Self {
         if !wanted {
             return Self { bar: None, plain: None };
         }
         if io::stderr().is_terminal() {
             let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = ProgressBar::new(total).with_style(style).with_prefix(what);
+            let bar = others.map_or_else(|| bar.clone(), |others| others.add(bar.clone()));
             return Self {
                 bar: Some(bar),
                 plain: None,

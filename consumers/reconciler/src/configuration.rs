@@ -13,16 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use twinpool_shared::{
     error::{Error, ErrorKind},
-    item::{CONFIG_CHUNK_PREFIX, CONFIG_VERSION_PREFIX, Key, config_chunks, config_key},
+    item::{Key, config_chunks, config_key},
     marks::Part,
     port::{Backup, Clock, Document, RawPool, Written},
     snapshot::{
         Captured,
-        past::{self, Configuration},
+        reading::{ask, heads, parts},
         stored::{Stored, outdated_chunks, writes},
         survey::{Findings, Survey},
     },
-    time::Timestamp,
 };
 
 /// How often a head is read again that somebody else wrote meanwhile.
@@ -93,35 +92,6 @@ pub async fn capture<R: RawPool, B: Backup>(
     Ok(report(captured, written, findings))
 }
 
-/// The configuration of `pool` at `instant`, as far as the history reaches back.
-///
-/// # Errors
-/// As DynamoDB answers; `BadItem` when something stored is damaged.
-pub async fn at<B: Backup>(backup: &B, pool: &str, instant: Timestamp) -> Result<Configuration, Error> {
-    let mut documents: Vec<Document> = heads(backup, pool).await?.into_values().collect();
-    let meta = config_chunks(pool, Part::Pool, "").pk;
-    for prefix in [CONFIG_VERSION_PREFIX, CONFIG_CHUNK_PREFIX] {
-        documents.extend(backup.documents(&meta, prefix).await?);
-    }
-    past::at(&documents, instant)
-}
-
-/// The parts of a configuration: all but the users.
-fn parts() -> impl Iterator<Item = Part> {
-    Part::ALL.into_iter().filter(|part| *part != Part::Users)
-}
-
-/// What is stored now, by key. Part by part, because the marks lie between them.
-async fn heads<B: Backup>(backup: &B, pool: &str) -> Result<BTreeMap<Key, Document>, Error> {
-    let mut heads = BTreeMap::new();
-    for part in parts() {
-        let all = config_key(pool, part, "");
-        let found = backup.documents(&all.pk, &all.sk).await?;
-        heads.extend(found.into_iter().map(|head| (head.key.clone(), head)));
-    }
-    Ok(heads)
-}
-
 fn with_content(heads: &BTreeMap<Key, Document>) -> Result<BTreeMap<Part, BTreeSet<String>>, Error> {
     let mut names: BTreeMap<Part, BTreeSet<String>> = BTreeMap::new();
     for head in heads.values() {
@@ -131,15 +101,6 @@ fn with_content(heads: &BTreeMap<Key, Document>) -> Result<BTreeMap<Part, BTreeS
         }
     }
     Ok(names)
-}
-
-async fn ask<R: RawPool>(raw: &R, clock: &Clock, mut survey: Survey) -> Result<Findings, Error> {
-    while let Some(call) = survey.next_call() {
-        let read_at = clock();
-        let answer = raw.call(call.operation, call.input.clone()).await;
-        survey.answered(&call, answer, read_at);
-    }
-    survey.finish()
 }
 
 fn complete(findings: &Findings) -> BTreeSet<Part> {

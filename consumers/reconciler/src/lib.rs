@@ -10,7 +10,6 @@
 pub mod configuration;
 mod documents;
 mod groups;
-mod lease;
 mod members;
 mod mend;
 mod plan;
@@ -30,7 +29,8 @@ use twinpool_shared::{
     writer::Writer,
 };
 
-pub use lease::Holder;
+pub use twinpool_shared::adapter::lease::Holder;
+
 pub use step::{Answer, Order, Step};
 pub use watch::{Finding, Phase, Subject, Watch};
 
@@ -93,13 +93,9 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     /// # Errors
     /// `Held` when another run is at work; else as Cognito and the table answer. A run that failed goes on where it stopped.
     pub async fn run(&self, pool: &str, options: &Options) -> Result<Report, Error> {
-        self.acquire(pool, &options.holder).await?;
-        let worked = self.while_held(pool, &options.holder, self.work(pool, options)).await;
-        // A run that failed lets the next one in at once; one that was killed makes it wait for the lease's end.
-        match (worked, self.release(pool, &options.holder).await) {
-            (Ok(report), Ok(())) => Ok(report),
-            (Err(error), _) | (Ok(_), Err(error)) => Err(error),
-        }
+        self.tenure(pool, &options.holder)
+            .during(self.work(pool, options))
+            .await
     }
 
     async fn work(&self, pool: &str, options: &Options) -> Result<Report, Error> {

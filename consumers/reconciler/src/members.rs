@@ -11,13 +11,14 @@ use std::collections::{BTreeMap, HashMap};
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 use twinpool_shared::{
+    documents::value,
     error::{Error, ErrorKind},
     personal::Sub,
     port::{Backup, ReadPool},
     run::{MembersCheckpoint, Run, keys},
 };
 
-use crate::{Reconciler, documents::value, is_over};
+use crate::{Reconciler, is_over};
 
 /// Members after which documents are written: a document of one prefix alone stays below DynamoDB's 400 KB.
 const KEPT_MAX: usize = 8_000;
@@ -75,14 +76,16 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     ) -> Result<bool, Error> {
         let key = keys::members_checkpoint(pool, &run.id, list);
         let mut at = self
-            .load::<MembersCheckpoint>(&key)
+            .load::<MembersCheckpoint>(pool, &key)
             .await?
             .map(|(at, _)| at)
             .unwrap_or_default();
         if at.done {
             return Ok(true);
         }
-        let names = self.load::<Vec<String>>(&keys::group_list(pool, &run.id, list)).await?;
+        let names = self
+            .load::<Vec<String>>(pool, &keys::group_list(pool, &run.id, list))
+            .await?;
         let names = names.map(|(names, _)| names).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,

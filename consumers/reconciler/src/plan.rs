@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use twinpool_shared::{
+    documents::value,
     error::{Error, ErrorKind},
     item::{OTHER_SHARD, SHARDS, shard_of},
     personal::Sub,
@@ -13,7 +14,7 @@ use twinpool_shared::{
     time::{SECOND_MILLIS, Timestamp},
 };
 
-use crate::{Allowed, Phase, Reconciler, documents::value};
+use crate::{Allowed, Phase, Reconciler};
 
 /// A run that is older is not gone on with: its walk of the groups is too old to be of use.
 const RESUMED_MILLIS_MAX: i64 = 6 * 3_600 * SECOND_MILLIS;
@@ -108,7 +109,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
 
     /// The run `id`.
     pub(crate) async fn planned(&self, pool: &str, id: &str) -> Result<Run, Error> {
-        let run = self.load::<Run>(&keys::run(pool, id)).await?;
+        let run = self.load::<Run>(pool, &keys::run(pool, id)).await?;
         run.map(|(run, _)| run)
             .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("there is no run {id} of pool {pool}")))
     }

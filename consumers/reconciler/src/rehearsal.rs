@@ -46,6 +46,10 @@ impl<B: Backup> Backup for Rehearsal<B> {
         self.backup.users(pool, subs).await
     }
 
+    async fn user_versions(&self, pool: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        self.backup.user_versions(pool, sub).await
+    }
+
     async fn put_user(&self, _next: &UserItem, _superseded: Option<&UserItem>) -> Result<Written, Error> {
         Ok(Written::Stored)
     }

@@ -133,16 +133,14 @@ impl<P: ReadPool + RawPool, B: Backup> Reconciler<P, B> {
             steal: true,
         };
         let pool = order.pool.as_str();
-        self.acquire(pool, &holder).await?;
-        let worked = tokio::time::timeout_at(
-            deadline,
-            self.while_held(pool, &holder, Box::pin(self.carry_out(order, deadline))),
-        );
+        let tenure = self.tenure(pool, &holder);
+        tenure.acquire().await?;
+        let worked = tokio::time::timeout_at(deadline, tenure.while_held(Box::pin(self.carry_out(order, deadline))));
         let answer = worked
             .await
             .map_err(|_elapsed| Error::new(ErrorKind::Unavailable, "the invocation's time was over"))??;
         if matches!(answer, Answer::Sweep { .. }) {
-            self.release(pool, &holder).await?;
+            tenure.release().await?;
         }
         Ok(answer)
     }

@@ -76,7 +76,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
         let mut left = Vec::new();
         for prefix in &run.prefixes {
             let tally = self
-                .load::<UserTally>(&keys::users_checkpoint(pool, &run.id, prefix))
+                .load::<UserTally>(pool, &keys::users_checkpoint(pool, &run.id, prefix))
                 .await?;
             let Some((tally, _)) = tally else {
                 let what = format!("the users of prefix {prefix:?} of run {} are not walked", run.id);
@@ -84,7 +84,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
             };
             for number in 0..tally.pending {
                 let key = keys::pending(pool, &run.id, prefix, number);
-                let Some((part, _)) = self.load::<Pending>(&key).await? else {
+                let Some((part, _)) = self.load::<Pending>(pool, &key).await? else {
                     return Err(Error::new(
                         ErrorKind::NotFound,
                         format!("there is no document {}", key.sk),

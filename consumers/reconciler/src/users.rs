@@ -39,7 +39,7 @@ impl<P: ReadPool, B: Backup> Reconciler<P, B> {
     /// Walks the users of `prefix`, once: what a finished walk came to is kept.
     pub(crate) async fn users(&self, pool: &str, run: &Run, prefix: &str) -> Result<UserTally, Error> {
         let key = keys::users_checkpoint(pool, &run.id, prefix);
-        if let Some((tally, _)) = self.load::<UserTally>(&key).await? {
+        if let Some((tally, _)) = self.load::<UserTally>(pool, &key).await? {
             return Ok(tally);
         }
         let ground = Ground {

@@ -1,15 +1,15 @@
-//! Reads of the backup table that only an operator asks for: who is meant by a name, and what a user was before.
+//! Reads of the backup table that only an operator asks for: who is meant by a name.
 //!
-//! Invariant: reads only, and no secret of the table leaves it: these are users and their versions.
+//! Invariant: reads only, and no secret of the table leaves it: these are users.
 
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder, types::AttributeValue};
 
-use super::{aws::classify, table::read_item};
+use super::aws::classify;
 use crate::{
     error::Error,
-    item::{USER_PREFIX, UserItem, index_key, user_partition, user_version_prefixes},
+    item::{USER_PREFIX, index_key},
     personal::{Personal, Sub},
 };
 
@@ -62,29 +62,6 @@ impl Lookup {
             subs.extend(entries.iter().filter_map(sub_of));
         }
         Ok(subs)
-    }
-
-    /// Superseded versions of a user that have not expired, newest first.
-    ///
-    /// # Errors
-    /// As DynamoDB answers; `Newer` or `BadItem` for an item that this code cannot read.
-    pub async fn versions(&self, pool: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
-        let mut versions: Vec<UserItem> = Vec::new();
-        for prefix in user_version_prefixes(sub) {
-            let request = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-                .expression_attribute_values(":pk", AttributeValue::S(user_partition(pool, sub)))
-                .expression_attribute_values(":prefix", AttributeValue::S(prefix))
-                .consistent_read(true);
-            for item in all("dynamodb:Query on the table", request).await? {
-                versions.push(read_item(item)?);
-            }
-        }
-        versions.sort_by_key(|item| std::cmp::Reverse(item.version));
-        Ok(versions)
     }
 }
 

@@ -12,6 +12,8 @@ pub mod governor;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 #[cfg(feature = "dynamodb")]
+pub mod lease;
+#[cfg(feature = "dynamodb")]
 pub mod lookup;
 #[cfg(feature = "cognito")]
 pub mod pool;

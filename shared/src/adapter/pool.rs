@@ -1,18 +1,19 @@
-//! Reading a user pool.
+//! Reading a user pool, and changing one.
 //!
 //! Invariant: never AdminGetUser but in [`PoolReader::factors_of`], whose callers have to ask
-//! [`crate::settle::may_read_factors`] first: it makes a user billable. Pages are followed by their token alone; an empty page
+//! [`crate::settle::may_read_factors`] first: it makes a user billable; and in raw JSON for users of a rebuilt pool, whom the
+//! import has made billable itself. Pages are followed by their token alone; an empty page
 //! is not the end.
 
 mod calls;
 mod raw;
 mod shapes;
+mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cognitoidentityprovider::{
     Client,
-    config::retry::RetryConfig,
     types::{LimitClass, LimitDefinitionType},
 };
 
@@ -28,6 +29,7 @@ use crate::{
 };
 
 pub use calls::Patience;
+pub use write::PoolWriter;
 use shapes::incomplete;
 
 /// Most pages followed for one question. One user has at most 100 groups, one `sub` at most one user, an account 1,000 app
@@ -48,9 +50,8 @@ impl PoolReader {
     /// A reader over `client`, whose own retries are switched off: every attempt is admitted by `governor`.
     #[must_use]
     pub fn new(client: Client, governor: Governor, patience: Patience) -> Self {
-        let config = client.config().to_builder().retry_config(RetryConfig::disabled());
         Self {
-            client: Client::from_conf(config.build()),
+            client: calls::without_retries(&client),
             governor,
             patience,
         }

@@ -16,7 +16,10 @@ use serde::de::DeserializeOwned;
 use super::aws::classify;
 use crate::{
     error::{Error, ErrorKind},
-    item::{GroupItem, Key, SCHEMA_VERSION, USER_PREFIX, UserItem, group_key, part_key, user_key},
+    item::{
+        GroupItem, Key, SCHEMA_VERSION, USER_PREFIX, UserItem, group_key, part_key, user_key, user_partition,
+        user_version_prefixes,
+    },
     marks::Part,
     personal::Sub,
     port::{Backup, Document, Page, Written},
@@ -160,6 +163,16 @@ impl Backup for Table {
         users
             .map(|user| user.map(|user| (user.record.sub.clone(), user)))
             .collect()
+    }
+
+    async fn user_versions(&self, pool: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        let partition = user_partition(pool, sub);
+        let mut versions: Vec<UserItem> = Vec::new();
+        for prefix in user_version_prefixes(sub) {
+            versions.extend(self.query_all::<UserItem>(&partition, &prefix).await?);
+        }
+        versions.sort_by_key(|item| std::cmp::Reverse(item.version));
+        Ok(versions)
     }
 
     async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {

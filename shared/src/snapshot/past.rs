@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::{
     Content, Json,
     stored::{Body, Stored},
+    survey::Findings,
 };
 use crate::{
     error::Error,
@@ -42,17 +43,45 @@ pub struct Held {
 }
 
 impl Configuration {
+    /// The configuration that a survey found, as it is now.
+    #[must_use]
+    pub fn of_findings(findings: Findings) -> Self {
+        let members = findings.captured.into_iter().map(|captured| {
+            let held = Held {
+                read_at: captured.read_at,
+                source: captured.source.to_owned(),
+                content: captured.content,
+            };
+            ((captured.part, captured.name), held)
+        });
+        Self {
+            members: members.collect(),
+            unknown: BTreeSet::new(),
+        }
+    }
+
+    /// What a member is set to, when it is set.
+    #[must_use]
+    pub fn json(&self, part: Part, name: &str) -> Option<&Value> {
+        self.json_of(part).find(|(of, _)| *of == name).map(|(_, json)| json)
+    }
+
+    /// The members of a part that are set, by name.
+    pub fn json_of(&self, part: Part) -> impl Iterator<Item = (&str, &Value)> {
+        let of_part = self.members.iter().filter(move |((of, _), _)| *of == part);
+        of_part.filter_map(|((_, name), held)| match &held.content {
+            Content::Json(json) => Some((name.as_str(), json.expose())),
+            _ => None,
+        })
+    }
+
     /// What is set, as one tree: part, member, JSON. Every part is in it, so that members are compared one by one; what is
     /// absent or deleted is not.
     #[must_use]
     pub fn tree(&self) -> Json {
         let parts = Part::ALL.into_iter().filter(|part| *part != Part::Users);
         let members_of = |part: Part| {
-            let members = self.members.iter().filter(move |((of, _), _)| *of == part);
-            let set = members.filter_map(|((_, name), held)| match &held.content {
-                Content::Json(json) => Some((name.clone(), json.expose().clone())),
-                _ => None,
-            });
+            let set = self.json_of(part).map(|(name, json)| (name.to_owned(), json.clone()));
             Value::Object(set.collect())
         };
         Json::new(Value::Object(

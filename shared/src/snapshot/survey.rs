@@ -98,6 +98,7 @@ pub struct Survey {
     pool: String,
     stored: BTreeMap<Part, BTreeSet<String>>,
     marked: BTreeSet<Part>,
+    skipped: BTreeSet<Part>,
     queue: VecDeque<Call>,
     phase: Phase,
     facts: Facts,
@@ -120,6 +121,7 @@ impl Survey {
             pool: pool.to_owned(),
             stored,
             marked,
+            skipped: BTreeSet::new(),
             queue: VecDeque::new(),
             phase: Phase::Walk,
             facts: Facts::default(),
@@ -183,22 +185,6 @@ impl Survey {
     /// When `DescribeUserPool` itself failed: `NotFound` for a pool that does not exist. Nothing is known then.
     pub fn finish(self) -> Result<Findings, Error> {
         self.failed.map_or(Ok(self.findings), Err)
-    }
-
-    /// Whether a call can bring anything new. If not, it is judged as the last one of its operation was.
-    fn is_worth_asking(&mut self, call: &Call) -> bool {
-        if let Some((times, error)) = self.failures.get(call.operation)
-            && (*times >= FAILURES_MAX || error.kind == ErrorKind::Denied)
-        {
-            let error = error.clone();
-            self.findings.incomplete.entry(call.part).or_insert(error);
-            return false;
-        }
-        if let Some((since, code)) = self.unavailable.get(call.operation).cloned() {
-            self.absent(call, &code, since);
-            return false;
-        }
-        true
     }
 
     fn fail(&mut self, call: &Call, error: Error) {

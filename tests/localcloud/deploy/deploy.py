@@ -1,5 +1,5 @@
-"""Deploys infra/primary.yaml to the local cloud: the template that goes to AWS, through CloudFormation, with the
-binaries of this checkout. Run by the Python of `.local/venv/ministack` (boto3, PyYAML and the SAM translator are there).
+"""Deploys infra/primary.yaml to the local cloud, and infra/recovery.yaml where it is asked for: the templates that go to
+AWS, through CloudFormation, with the binaries of this checkout. Run by the Python of `.local/venv/ministack` (boto3, PyYAML and the SAM translator are there).
 
 Invariant: never talks to anything but the given endpoints, and never reads the machine's AWS configuration.
 """
@@ -28,8 +28,7 @@ sys.dont_write_bytecode = True
 import overlay
 
 INFRA = pathlib.Path(__file__).resolve().parents[3] / "infra"
-TEMPLATE = INFRA / "primary.yaml"
-# Binary name -> logical id in the template.
+# Binary name -> logical id in primary.yaml.
 FUNCTIONS = {
     "post-confirmation": "PostConfirmation",
     "post-authentication": "PostAuthentication",
@@ -38,7 +37,12 @@ FUNCTIONS = {
     "replicator": "Replicator",
     "reconciler": "Reconciler",
 }
-STATE_MACHINE = "ReconcileStateMachine"
+MACHINES = ("ReconcileStateMachine",)
+# The same of recovery.yaml.
+RECOVERY_FUNCTIONS = {"importer": "Importer"}
+RECOVERY_MACHINES = ("DrillStateMachine", "RestoreStateMachine")
+# With nothing encrypted there is no replica of the key.
+NO_KEY = "arn:aws:kms:{region}:111122223333:key/mrk-00000000000000000000000000000000"
 
 
 def arguments():
@@ -49,6 +53,7 @@ def arguments():
     parser.add_argument("--stack", default="twinpool")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--recovery-region", default="eu-west-1")
+    parser.add_argument("--recovery-stack", metavar="NAME", help="deploy recovery.yaml, under this name, in that Region")
     parser.add_argument("--pools", help="user pool ids, separated by commas")
     parser.add_argument("--chain-post-confirmation", default="", metavar="ARN")
     parser.add_argument("--chain-post-authentication", default="", metavar="ARN")
@@ -99,13 +104,13 @@ def package(binary):
         return archive.getvalue()
 
 
-def upload(args, template):
+def upload(args, region, stack, template, functions, machines):
     """Does what `aws cloudformation package` does: uploads what the template names by a path, and names the copy."""
-    store = client("s3", args.ministack or args.endpoint, args.region)
-    bucket = f"{args.stack}-packages".lower()
+    store = client("s3", args.ministack or args.endpoint, region)
+    bucket = f"{stack}-packages".lower()
     try:
         # us-east-1 is the one Region that refuses to be named.
-        location = {} if args.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": args.region}}
+        location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
         store.create_bucket(Bucket=bucket, **location)
     except (store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
         pass
@@ -117,21 +122,23 @@ def upload(args, template):
         return {"Bucket": bucket, "Key": f"{stamp}/{key}"}
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        packages = pool.map(lambda name: put(f"{name}.zip", package(args.bin_dir / name)), FUNCTIONS)
-        for logical, location in zip(FUNCTIONS.values(), packages):
+        packages = pool.map(lambda name: put(f"{name}.zip", package(args.bin_dir / name)), functions)
+        for logical, location in zip(functions.values(), packages):
             template["Resources"][logical]["Properties"]["CodeUri"] = location
-    machine = template["Resources"][STATE_MACHINE]["Properties"]
-    definition = json.loads((INFRA / machine["DefinitionUri"]).read_text())
-    overlay.patch_state_machine(definition)
-    machine["DefinitionUri"] = put(machine["DefinitionUri"], json.dumps(definition))
+    for logical in machines:
+        machine = template["Resources"][logical]["Properties"]
+        definition = json.loads((INFRA / machine["DefinitionUri"]).read_text())
+        overlay.patch_state_machine(definition)
+        machine["DefinitionUri"] = put(machine["DefinitionUri"], json.dumps(definition))
 
 
 def deploy(args):
-    missing = [name for name in FUNCTIONS if not (args.bin_dir / name).is_file()]
+    wanted = list(FUNCTIONS) + (list(RECOVERY_FUNCTIONS) if args.recovery_stack else [])
+    missing = [name for name in wanted if not (args.bin_dir / name).is_file()]
     if missing:
         raise SystemExit(f"deploy: not in {args.bin_dir}: {', '.join(missing)} (make build)")
-    template = yaml_parse(TEMPLATE.read_text())
-    upload(args, template)
+    template = yaml_parse((INFRA / "primary.yaml").read_text())
+    upload(args, args.region, args.stack, template, FUNCTIONS, MACHINES)
     parameters = {
         "UserPoolIds": args.pools,
         "RecoveryRegion": args.recovery_region,
@@ -148,7 +155,7 @@ def deploy(args):
     else:
         overlay.disable_schedule(template)
     overlay.patch_template(template, parameters, dict(pair.split("=", 1) for pair in args.env))
-    outputs = put_stack(args, template, parameters)
+    outputs = put_stack(args, args.region, args.stack, template, parameters)
     functions = {name: outputs[f"{logical}Arn"] for name, logical in FUNCTIONS.items()}
 
     database = client("dynamodb", args.endpoint, args.region)
@@ -159,10 +166,10 @@ def deploy(args):
         overlay.redeliver_sooner(client("sqs", args.endpoint, args.region), outputs["QueueUrl"], args.visibility_timeout)
 
     compute = client("lambda", args.endpoint, args.region)
-    for name, arn in functions.items():
-        overlay.wait(name, lambda: compute.get_function(FunctionName=arn)["Configuration"]["State"] == "Active")
+    await_functions(compute, functions)
     mapping = compute.list_event_source_mappings(FunctionName=functions["replicator"])["EventSourceMappings"][0]["UUID"]
     overlay.wait("the event source mapping", lambda: compute.get_event_source_mapping(UUID=mapping)["State"] == "Enabled")
+    recovered = deploy_recovery(args, table) if args.recovery_stack else {}
     return {
         "stack": args.stack,
         "queue_url": outputs["QueueUrl"],
@@ -172,14 +179,37 @@ def deploy(args):
         "functions": functions,
         "event_source_mapping": mapping,
         "state_machine": outputs["ReconcileStateMachineArn"],
+        **recovered,
     }
 
 
-def put_stack(args, template, parameters):
-    """Creates or updates the stack, waits, and returns its outputs; a failure names the resource and the reason."""
-    stacks = client("cloudformation", args.endpoint, args.region)
+def deploy_recovery(args, table):
+    """Deploys recovery.yaml, whose table and key are those that the primary stack has there."""
+    region, stack = args.recovery_region, args.recovery_stack
+    template = yaml_parse((INFRA / "recovery.yaml").read_text())
+    upload(args, region, stack, template, RECOVERY_FUNCTIONS, RECOVERY_MACHINES)
+    parameters = {
+        "UserPoolIds": args.pools,
+        "TableName": table,
+        "KeyArn": NO_KEY.format(region=region),
+        "QuotaSharePercent": str(args.quota_share),
+    }
+    outputs = put_stack(args, region, stack, template, parameters)
+    await_functions(client("lambda", args.endpoint, region), {"importer": outputs["ImporterArn"]})
+    return {"drill": outputs["DrillStateMachineArn"], "restore": outputs["RestoreStateMachineArn"]}
+
+
+def await_functions(compute, functions):
+    """Waits until every function can be invoked."""
+    for name, arn in functions.items():
+        overlay.wait(name, lambda: compute.get_function(FunctionName=arn)["Configuration"]["State"] == "Active")
+
+
+def put_stack(args, region, stack, template, parameters):
+    """Creates or updates a stack, waits, and returns its outputs; a failure names the resource and the reason."""
+    stacks = client("cloudformation", args.endpoint, region)
     request = {
-        "StackName": args.stack,
+        "StackName": stack,
         "TemplateBody": json.dumps(template),
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
@@ -191,30 +221,23 @@ def put_stack(args, template, parameters):
     state = {}
 
     def settled():
-        state.update(stacks.describe_stacks(StackName=args.stack)["Stacks"][0])
+        state.update(stacks.describe_stacks(StackName=stack)["Stacks"][0])
         return not state["StackStatus"].endswith("_IN_PROGRESS")
 
     overlay.wait("the stack", settled, seconds=60)
     if state["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-        for event in reversed(stacks.describe_stack_events(StackName=args.stack)["StackEvents"]):
+        for event in reversed(stacks.describe_stack_events(StackName=stack)["StackEvents"]):
             if event["ResourceStatus"].endswith("_FAILED"):
                 print(f"  {event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}", file=sys.stderr)
-        raise SystemExit(f"deploy: {args.stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")
+        raise SystemExit(f"deploy: {stack}: {state['StackStatus']}: {state.get('StackStatusReason', '')}")
     return {output["OutputKey"]: output["OutputValue"] for output in state["Outputs"]}
 
 
 def delete(args):
-    """Deletes the stack, and the table that it retains on purpose."""
-    stacks = client("cloudformation", args.endpoint, args.region)
-    stacks.delete_stack(StackName=args.stack)
-
-    def gone():
-        try:
-            return stacks.describe_stacks(StackName=args.stack)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
-        except botocore.exceptions.ClientError:
-            return True
-
-    overlay.wait("deletion of the stack", gone, seconds=60)
+    """Deletes the stacks, and the table that the primary one retains on purpose."""
+    if args.recovery_stack:
+        delete_stack(args, args.recovery_region, args.recovery_stack)
+    delete_stack(args, args.region, args.stack)
     table = f"{args.stack}-backup"
     for region in (args.recovery_region, args.region):
         database = client("dynamodb", args.endpoint, region)
@@ -223,6 +246,20 @@ def delete(args):
             database.delete_table(TableName=table)
         except database.exceptions.ResourceNotFoundException:
             pass
+
+
+def delete_stack(args, region, stack):
+    """Deletes a stack, and waits until it is gone."""
+    stacks = client("cloudformation", args.endpoint, region)
+    stacks.delete_stack(StackName=stack)
+
+    def gone():
+        try:
+            return stacks.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE"
+        except botocore.exceptions.ClientError:
+            return True
+
+    overlay.wait(f"deletion of {stack}", gone, seconds=60)
 
 
 def main():

@@ -78,6 +78,7 @@ pub(super) struct Ran {
 pub(super) struct Operator<'a> {
     stack: &'a Stack,
     program: PathBuf,
+    region: &'static str,
 }
 
 impl<'a> Operator<'a> {
@@ -95,7 +96,16 @@ impl<'a> Operator<'a> {
             );
             return Err(Failure(what));
         }
-        Ok(Self { stack, program })
+        Ok(Self {
+            stack,
+            program,
+            region: PRIMARY,
+        })
+    }
+
+    /// The same in another Region.
+    pub(super) fn in_region(self, region: &'static str) -> Self {
+        Self { region, ..self }
     }
 
     /// Runs `twinpool` on `pool`.
@@ -111,7 +121,7 @@ impl<'a> Operator<'a> {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", KEY)
             .env("AWS_SECRET_ACCESS_KEY", "secret")
-            .env("AWS_REGION", PRIMARY)
+            .env("AWS_REGION", self.region)
             .env("AWS_ENDPOINT_URL", self.stack.endpoint())
             .env("TWINPOOL_POOLS", pool)
             .env("TWINPOOL_TABLE", &deployment.table)

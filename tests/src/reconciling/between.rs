@@ -53,6 +53,8 @@ pub enum Asked {
     PutDocument(String),
     /// Anything else that is written.
     Write,
+    /// An operation in raw JSON, which reads or changes the pool.
+    Raw(String),
 }
 
 /// What becomes of a question.
@@ -94,7 +96,7 @@ impl Cut {
         self.reached.notified().await;
     }
 
-    async fn step(&self) {
+    pub(crate) async fn step(&self) {
         if self.left.fetch_sub(1, Ordering::Relaxed) <= 0 {
             self.reached.notify_one();
             std::future::pending::<()>().await;
@@ -106,9 +108,9 @@ type Judge = Box<dyn Fn(&Asked) -> Twist + Send + Sync>;
 
 /// Between the reconciler and `inner`.
 pub struct Between<T> {
-    inner: T,
+    pub(crate) inner: T,
     judge: Judge,
-    cut: Arc<Cut>,
+    pub(crate) cut: Arc<Cut>,
     hidden: BTreeSet<Sub>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
@@ -156,7 +158,11 @@ impl<T> Between<T> {
         Arc::clone(&self.asked)
     }
 
-    async fn ask<A>(
+    pub(crate) fn note(&self, asked: Asked) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+    }
+
+    pub(crate) async fn ask<A>(
         &self,
         asked: Asked,
         nobody: Option<A>,
@@ -164,7 +170,7 @@ impl<T> Between<T> {
     ) -> Result<A, Error> {
         self.cut.step().await;
         let twist = (self.judge)(&asked);
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+        self.note(asked);
         let answer = match (twist, nobody) {
             (Twist::Fails(kind), _) => Err(Error::new(kind, "as the test says")),
             (Twist::Nobody, Some(nobody)) => Ok(nobody),
@@ -245,6 +251,11 @@ impl<B: Backup> Backup for Between<B> {
     async fn users(&self, pool: &str, subs: &[Sub]) -> Result<HashMap<Sub, UserItem>, Error> {
         self.cut.step().await;
         self.inner.users(pool, subs).await
+    }
+
+    async fn user_versions(&self, pool: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        self.cut.step().await;
+        self.inner.user_versions(pool, sub).await
     }
 
     async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {

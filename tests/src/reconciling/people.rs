@@ -2,6 +2,8 @@
 //!
 //! Invariant: a refused call is a panic that names the operation; no test goes on with less than it asked for.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use twinpool_shared::personal::Sub;
 
@@ -38,6 +40,32 @@ fn sub(value: &Value) -> Sub {
 }
 
 impl Night {
+    /// The pool's users: user name to `sub`.
+    ///
+    /// # Panics
+    /// When Cognito refuses.
+    pub async fn subs(&self) -> BTreeMap<String, Sub> {
+        let mut subs = BTreeMap::new();
+        let mut token = Value::Null;
+        loop {
+            let mut input = json!({"UserPoolId": self.pool, "Limit": 60});
+            if !token.is_null() {
+                input["PaginationToken"] = token;
+            }
+            let mut page = self.cognito.must("ListUsers", input).await;
+            for user in page["Users"].as_array().expect("users") {
+                let attributes = user["Attributes"].as_array().expect("attributes");
+                let found = attributes.iter().find(|attribute| attribute["Name"] == "sub");
+                let name = user["Username"].as_str().expect("a name").to_owned();
+                subs.insert(name, sub(&found.expect("a sub")["Value"]));
+            }
+            token = page["PaginationToken"].take();
+            if token.is_null() {
+                return subs;
+            }
+        }
+    }
+
     /// Creates a user.
     ///
     /// # Panics

@@ -25,6 +25,8 @@ const BINARIES: [&str; 7] = [
     "replicator",
     "reconciler",
 ];
+const OF_RECOVERY: &str = "importer";
+const RECOVERY_STACK: &str = "twinpool-recovery";
 /// A cold cache and a busy two-core runner included.
 const STARTS_WITHIN: Duration = Duration::from_secs(60);
 const ENDS_WITHIN: Duration = Duration::from_secs(5);
@@ -62,9 +64,10 @@ pub fn target_folder() -> Result<PathBuf, Failure> {
     Ok(binaries.parent().map_or_else(|| binaries.clone(), Path::to_owned))
 }
 
-pub(super) fn check_binaries(folder: &Path) -> Result<(), Failure> {
+pub(super) fn check_binaries(folder: &Path, recovery: bool) -> Result<(), Failure> {
     let missing: Vec<&str> = BINARIES
         .into_iter()
+        .chain(recovery.then_some(OF_RECOVERY))
         .filter(|name| !folder.join(name).is_file())
         .collect();
     if missing.is_empty() {
@@ -195,7 +198,7 @@ fn is_running(pid: u64) -> bool {
     fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
 }
 
-/// Deploys `infra/primary.yaml`.
+/// Deploys `infra/primary.yaml`, and `infra/recovery.yaml` where it is asked for.
 pub(super) async fn deploy(
     python: &Path,
     binaries: &Path,
@@ -220,6 +223,9 @@ pub(super) async fn deploy(
     }
     if let Some(schedule) = &options.reconcile_schedule {
         command.args(["--reconcile-schedule", schedule]);
+    }
+    if options.recovery {
+        command.args(["--recovery-stack", RECOVERY_STACK]);
     }
     for (name, value) in &options.environment {
         command.arg("--env").arg(format!("{name}={value}"));

@@ -1,4 +1,4 @@
-//! The reconcile as it is deployed: an execution of the state machine.
+//! The reconcile as it is deployed: an execution of the state machine. Executions of others are followed the same way.
 //!
 //! Invariant: Step Functions is asked as an operator asks it; no step is ordered past the state machine.
 
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Failure, PRIMARY, Stack};
+use super::{Failure, Stack};
 
 const POLL: Duration = Duration::from_millis(250);
 
@@ -50,9 +50,14 @@ impl Stack {
     /// When it cannot be started, or has not ended within `timeout`. One that failed is no error.
     pub async fn reconcile(&self, input: &Value, timeout: Duration) -> Result<Execution, Failure> {
         let arn = self.start_reconcile(input).await?;
+        self.ended(&arn, timeout).await
+    }
+
+    /// The execution, once it has ended.
+    pub(super) async fn ended(&self, arn: &str, timeout: Duration) -> Result<Execution, Failure> {
         let begun = Instant::now();
         loop {
-            let execution = self.execution(&arn).await?;
+            let execution = self.execution(arn).await?;
             if execution.status != "RUNNING" {
                 return Ok(execution);
             }
@@ -71,8 +76,12 @@ impl Stack {
     /// # Errors
     /// When Step Functions refuses.
     pub async fn start_reconcile(&self, input: &Value) -> Result<String, Failure> {
-        let order = json!({"stateMachineArn": self.deployment.state_machine, "input": input.to_string()});
-        let answer = self.step_functions("StartExecution", &order).await?;
+        self.start_execution(&self.deployment.state_machine, input).await
+    }
+
+    pub(super) async fn start_execution(&self, machine: &str, input: &Value) -> Result<String, Failure> {
+        let order = json!({"stateMachineArn": machine, "input": input.to_string()});
+        let answer = self.step_functions(machine, "StartExecution", &order).await?;
         text(&answer, "executionArn").ok_or_else(|| Failure("StartExecution answered no ARN".to_owned()))
     }
 
@@ -82,7 +91,8 @@ impl Stack {
     /// When Step Functions refuses.
     pub async fn reconciles(&self) -> Result<Vec<String>, Failure> {
         let order = json!({"stateMachineArn": self.deployment.state_machine});
-        let answer = self.step_functions("ListExecutions", &order).await?;
+        let machine = &self.deployment.state_machine;
+        let answer = self.step_functions(machine, "ListExecutions", &order).await?;
         let executions = answer["executions"].as_array().into_iter().flatten();
         Ok(executions
             .filter_map(|execution| text(execution, "executionArn"))
@@ -95,7 +105,7 @@ impl Stack {
     /// When Step Functions refuses.
     pub async fn execution(&self, arn: &str) -> Result<Execution, Failure> {
         let answer = self
-            .step_functions("DescribeExecution", &json!({"executionArn": arn}))
+            .step_functions(arn, "DescribeExecution", &json!({"executionArn": arn}))
             .await?;
         let status =
             text(&answer, "status").ok_or_else(|| Failure("DescribeExecution answered no status".to_owned()))?;
@@ -111,9 +121,14 @@ impl Stack {
         })
     }
 
-    async fn step_functions(&self, operation: &str, input: &Value) -> Result<Value, Failure> {
+    /// Asks Step Functions about what `arn` names, in its Region.
+    pub(super) async fn step_functions(&self, arn: &str, operation: &str, input: &Value) -> Result<Value, Failure> {
+        let region = arn
+            .split(':')
+            .nth(3)
+            .ok_or_else(|| Failure(format!("{arn} is no ARN")))?;
         let target = format!("AWSStepFunctions.{operation}");
-        self.control.aws_json(PRIMARY, "states", &target, input).await
+        self.control.aws_json(region, "states", &target, input).await
     }
 }
 

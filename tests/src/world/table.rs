@@ -180,6 +180,18 @@ impl Backup for TableDouble {
         Ok(found)
     }
 
+    async fn user_versions(&self, _pool: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        self.reach().await?;
+        let mut versions: Vec<UserItem> = {
+            let store = locked(&self.inner.store);
+            let of_user = store.versions.values().filter(|item| item.record.sub == *sub);
+            of_user.cloned().collect()
+        };
+        versions.sort_by_key(|item| std::cmp::Reverse(item.version));
+        self.answer().await?;
+        Ok(versions)
+    }
+
     async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
         if let Some(old) = superseded {
             self.reach().await?;

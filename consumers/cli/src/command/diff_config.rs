@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use serde_json::Value;
-use twinpool_reconciler::configuration;
 use twinpool_shared::{
     adapter::lambda::now,
     error::Error,
@@ -14,6 +13,7 @@ use twinpool_shared::{
         Json,
         diff::{DifferenceKind, diff_config},
         past::Configuration,
+        reading::at,
     },
     time::Timestamp,
 };
@@ -63,8 +63,8 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
         _ => return Err(crate::context::usage("--at is given once or twice")),
     };
     let backup = context.connect().await?.backup(table);
-    let before = configuration::at(&backup, pool, from).await?;
-    let after = configuration::at(&backup, pool, to).await?;
+    let before = at(&backup, pool, from).await?;
+    let after = at(&backup, pool, to).await?;
     let changes = changes((from, &before), (to, &after));
     if context.output.json {
         context.output.document("diff-config", pool, &changes)?;

@@ -5,6 +5,7 @@ use twinpool_shared::{
     error::Error,
     item::UserItem,
     personal::{Personal, Sub},
+    port::Backup,
     time::Timestamp,
 };
 
@@ -56,12 +57,12 @@ struct History {
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let (pool, table) = (context.pool()?, context.table()?);
     let connection = context.connect().await?;
-    let lookup = connection.lookup(table);
-    let found = who::find(&connection.backup(table), &lookup, pool, &args.user).await?;
+    let backup = connection.backup(table);
+    let found = who::find(&backup, &connection.lookup(table), pool, &args.user).await?;
     let [current] = found.as_slice() else {
         return who::ask(&context.output, pool, &found);
     };
-    let older = lookup.versions(pool, &current.record.sub).await?;
+    let older = backup.user_versions(pool, &current.record.sub).await?;
     let history = history(current, &older, context.output.masking);
     if context.output.json {
         context.output.document("history", pool, &history)?;

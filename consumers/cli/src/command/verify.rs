@@ -1,6 +1,11 @@
-//! `twinpool verify`: pool and backup, field by field. A reconcile that writes nothing, with everything it found.
+//! `twinpool verify`: pool and backup, field by field. A reconcile that writes nothing, with everything it found; with
+//! `--target`, a rebuilt pool and the backup that it was made from ([`target`]).
 //!
 //! Invariant: writes nothing, and says equal only when the whole pool was walked.
+
+pub(super) mod target;
+
+use std::path::PathBuf;
 
 use serde::Serialize;
 use twinpool_reconciler::rehearsal::Rehearsal;
@@ -22,6 +27,18 @@ pub(crate) struct Args {
     /// Percent of Cognito's quotas to use; the rest is your application's
     #[arg(long, value_name = "PERCENT", default_value = "50", value_parser = reconciling::share)]
     share: Share,
+    /// Compare this rebuilt pool with the backup, instead of the backup's own pool
+    #[arg(long, value_name = "POOL", value_parser = crate::arguments::pool)]
+    target: Option<String>,
+    /// The plan that the target was made by: as of which instant, and with which mapping
+    #[arg(value_name = "PLAN", requires = "target")]
+    plan: Option<PathBuf>,
+    /// The mapping file, when there is no plan
+    #[arg(long, value_name = "FILE", requires = "target", conflicts_with = "plan")]
+    mapping: Option<PathBuf>,
+    /// Write the comparison as HTML, too
+    #[arg(long, value_name = "FILE", requires = "target")]
+    report: Option<PathBuf>,
 }
 
 /// The document.
@@ -44,6 +61,9 @@ struct Verified {
 /// # Errors
 /// As Cognito and the table answer.
 pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
+    if let Some(target) = &args.target {
+        return target::run(context, args, target).await;
+    }
     let (pool, table) = (context.pool()?, context.table()?);
     let connection = context.connect().await?;
     let onlooker = Onlooker::new(context.wants_progress());

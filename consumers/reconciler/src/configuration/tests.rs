@@ -12,7 +12,8 @@ use twinpool_shared::{
     item::{GroupItem, UserItem},
     personal::Sub,
     port::Page,
-    snapshot::{Content, POOL_LEVEL},
+    snapshot::{Content, POOL_LEVEL, reading::at},
+    time::Timestamp,
 };
 
 use super::*;
@@ -186,6 +187,10 @@ impl Backup for Table {
     }
 
     async fn users(&self, _: &str, _: &[Sub]) -> Result<HashMap<Sub, UserItem>, Error> {
+        unreachable!("a capture reads no user")
+    }
+
+    async fn user_versions(&self, _: &str, _: &Sub) -> Result<Vec<UserItem>, Error> {
         unreachable!("a capture reads no user")
     }
 

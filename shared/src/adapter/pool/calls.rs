@@ -1,20 +1,25 @@
 //! How a call to Cognito is made: admitted by the governor, sent once, judged, and tried again while there is patience.
 //!
-//! Invariant: there is no other way to Cognito. The SDK's own retries are off, because they would pass the governor by. Only
-//! operations that read are called, so that trying again changes nothing.
+//! Invariant: there is no other way to Cognito. The SDK's own retries are off, because they would pass the governor by. Through
+//! [`PoolReader`] only operations that read are called, so that trying again changes nothing; what changes something goes
+//! through [`super::write`], which says itself what may be tried again.
 
 use std::time::Duration;
 
-use aws_sdk_cognitoidentityprovider::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cognitoidentityprovider::{
+    Client,
+    config::retry::RetryConfig,
+    error::{ProvideErrorMetadata, SdkError},
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::PoolReader;
 use crate::{
-    adapter::aws::classify,
+    adapter::{aws::classify, governor::Governor},
     error::{Error, ErrorKind},
     operation::{Meaning, Nothing, meaning},
-    quota::category_of,
+    quota::{Category, category_of},
 };
 
 /// Wait before the first repetition; it doubles from there. Quotas count by the second: sooner, a call is refused again.
@@ -52,9 +57,42 @@ impl Patience {
 
 /// A call that was not answered with what was asked for.
 pub(super) struct Failure<E> {
-    error: Error,
+    pub(super) error: Error,
     /// What the service said, when it said something.
     service: Option<E>,
+    /// Whether it was sent, and nobody knows what became of it.
+    pub(super) lost: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Another attempt, and slower ones from now on.
+    Slower,
+    /// Another attempt.
+    Again,
+    /// Nothing.
+    End,
+}
+
+/// A call, as governor and errors know it.
+pub(super) struct Call<'a> {
+    /// For errors.
+    pub(super) name: &'a str,
+    pub(super) category: Category,
+    pub(super) operation: &'static str,
+    pub(super) pool: &'a str,
+}
+
+/// `client` without retries of its own: every attempt is admitted by a governor.
+pub(super) fn without_retries(client: &Client) -> Client {
+    let config = client.config().to_builder().retry_config(RetryConfig::disabled());
+    Client::from_conf(config.build())
+}
+
+/// Whether `operation` is known to change nothing.
+pub(super) fn reads(operation: &str) -> bool {
+    meaning(operation) == Some(Meaning::Nothing(Nothing::Reads))
 }
 
 impl<E> Failure<E> {
@@ -62,12 +100,20 @@ impl<E> Failure<E> {
         Self {
             error: Error::new(kind, what),
             service: None,
+            lost: false,
         }
     }
 
     /// Whether the service said what `is` recognises.
     pub(super) fn says(&self, is: impl FnOnce(&E) -> bool) -> bool {
         self.service.as_ref().is_some_and(is)
+    }
+}
+
+impl<E: ProvideErrorMetadata> Failure<E> {
+    /// The service's error code; empty when it gave none.
+    pub(super) fn code(&self) -> &str {
+        self.service.as_ref().and_then(E::code).unwrap_or_default()
     }
 }
 
@@ -90,49 +136,91 @@ impl PoolReader {
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     {
         let name = format!("cognito-idp:{operation} on the pool");
-        let reads = meaning(operation) == Some(Meaning::Nothing(Nothing::Reads));
-        let Some(category) = category_of(operation).filter(|_| reads) else {
+        let Some(category) = category_of(operation).filter(|_| reads(operation)) else {
             let what = format!("{name} is not called: it is no read, or counts in no known quota");
             return Err(Failure::new(ErrorKind::Rejected, what));
         };
-        let deadline = Instant::now() + Duration::from_millis(self.patience.millis);
-        let mut attempt = 1;
-        loop {
-            let admitted = self.governor.admit(category, operation, pool);
-            if timeout_at(deadline, admitted).await.is_err() {
-                let what = format!("{name} found no room in Twinpool's share of {category}");
-                return Err(Failure::new(ErrorKind::Throttled, what));
-            }
-            let failure = match timeout_at(deadline, Box::pin(send())).await {
-                Ok(Ok(answer)) => {
-                    self.governor.answered(category);
-                    return Ok(answer);
-                }
-                Ok(Err(error)) => Failure {
-                    error: classify(&name, &error),
-                    service: match error {
-                        SdkError::ServiceError(context) => Some(context.into_err()),
-                        _ => None,
-                    },
-                },
-                Err(_) => Failure::new(ErrorKind::Unavailable, format!("{name} timed out")),
-            };
-            match failure.error.kind {
-                ErrorKind::Throttled => self.governor.throttled(category, operation),
-                ErrorKind::Unavailable => {}
-                // An answer as well, and as final.
-                _ => {
-                    self.governor.answered(category);
-                    return Err(failure);
-                }
-            }
-            let wait = self.patience.wait_after(attempt);
-            let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
-                return Err(failure);
-            };
-            sleep(wait).await;
-            attempt += 1;
+        let call = Call {
+            name: &name,
+            category,
+            operation,
+            pool,
+        };
+        let next = |failure: &Failure<E>| match failure.error.kind {
+            ErrorKind::Throttled => Next::Slower,
+            ErrorKind::Unavailable => Next::Again,
+            _ => Next::End,
+        };
+        patiently(&self.governor, self.patience, &call, next, send).await
+    }
+}
+
+/// Makes `call` until it is answered, `next` ends it, or patience has ended.
+pub(super) async fn patiently<T, E, F>(
+    governor: &Governor,
+    patience: Patience,
+    call: &Call<'_>,
+    next: impl Fn(&Failure<E>) -> Next + Send,
+    send: impl Fn() -> F + Send,
+) -> Result<T, Failure<E>>
+where
+    E: ProvideErrorMetadata + Send,
+    F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+{
+    let Call {
+        name,
+        category,
+        operation,
+        pool,
+    } = *call;
+    let deadline = Instant::now() + Duration::from_millis(patience.millis);
+    let mut attempt = 1;
+    loop {
+        let admitted = governor.admit(category, operation, pool);
+        if timeout_at(deadline, admitted).await.is_err() {
+            let what = format!("{name} found no room in Twinpool's share of {category}");
+            return Err(Failure::new(ErrorKind::Throttled, what));
         }
+        let failure = match timeout_at(deadline, Box::pin(send())).await {
+            Ok(Ok(answer)) => {
+                governor.answered(category);
+                return Ok(answer);
+            }
+            Ok(Err(error)) => failure(name, error),
+            Err(_) => Failure {
+                lost: true,
+                ..Failure::new(ErrorKind::Unavailable, format!("{name} timed out"))
+            },
+        };
+        match next(&failure) {
+            Next::Slower => governor.throttled(category, operation),
+            Next::Again => {}
+            Next::End => {
+                if !failure.lost {
+                    // An answer as well, and as final.
+                    governor.answered(category);
+                }
+                return Err(failure);
+            }
+        }
+        let wait = patience.wait_after(attempt);
+        let Some(wait) = wait.filter(|wait| Instant::now() + *wait < deadline) else {
+            return Err(failure);
+        };
+        sleep(wait).await;
+        attempt += 1;
+    }
+}
+
+fn failure<E: ProvideErrorMetadata>(name: &str, error: SdkError<E, HttpResponse>) -> Failure<E> {
+    let classified = classify(name, &error);
+    Failure {
+        lost: classified.kind == ErrorKind::Unavailable,
+        error: classified,
+        service: match error {
+            SdkError::ServiceError(context) => Some(context.into_err()),
+            _ => None,
+        },
     }
 }
 

@@ -10,6 +10,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_cognitoidentityprovider::{
+    Client,
     config::{
         ConfigBag, Intercept, RuntimeComponents,
         interceptors::{AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut},
@@ -19,13 +20,13 @@ use aws_sdk_cognitoidentityprovider::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, SensitiveOutput};
 use aws_smithy_types::body::SdkBody;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::PoolReader;
 use crate::{
     error::{Error, ErrorKind},
     port::RawPool,
-    quota::category_of,
+    quota::{Category, category_of},
 };
 
 /// What `X-Amz-Target` begins with.
@@ -33,40 +34,66 @@ const SERVICE: &str = "AWSCognitoIdentityProviderService";
 
 impl RawPool for PoolReader {
     async fn call(&self, operation: &str, input: Value) -> Result<Value, Error> {
-        let refused = |what| Error::new(ErrorKind::Rejected, format!("cognito-idp:{operation} {what}"));
-        let category = category_of(operation).ok_or_else(|| refused("counts in no known quota"))?;
-        let known = category.operations().iter().find(|known| **known == operation);
-        let known: &'static str = known.ok_or_else(|| refused("counts in no known quota"))?;
-        let pool = input.get("UserPoolId").and_then(Value::as_str).unwrap_or_default();
+        let (_, known) = known(operation)?;
         let body = input.to_string();
-        let answer = PoolReader::call(self, known, pool, || self.send_raw(known, body.clone())).await;
-        let answer = answer.map_err(Error::from)?;
-        serde_json::from_slice(&answer).map_err(|_| {
-            let what = format!("cognito-idp:{operation} answered with something that is no JSON");
-            Error::new(ErrorKind::Unavailable, what)
-        })
+        let send = || send(&self.client, known, body.clone());
+        let answer = PoolReader::call(self, known, pool_of(&input), send).await;
+        read(operation, &answer.map_err(Error::from)?)
     }
 }
 
-impl PoolReader {
-    /// Sends one attempt and returns the body of the answer.
-    async fn send_raw(
-        &self,
-        operation: &'static str,
-        input: String,
-    ) -> Result<Vec<u8>, SdkError<GetSigningCertificateError, HttpResponse>> {
-        let answer = Arc::new(Mutex::new(Vec::new()));
-        let substitute = Substitute {
-            operation,
-            input,
-            answer: Arc::clone(&answer),
-        };
-        // The smallest operation there is; its input is never sent.
-        let carrier = self.client.get_signing_certificate().user_pool_id("none");
-        carrier.customize().interceptor(substitute).send().await?;
-        let answer = std::mem::take(&mut *answer.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(answer)
+/// An operation as the governor knows it.
+///
+/// # Errors
+/// `Rejected` when it counts in no known quota.
+pub(super) fn known(operation: &str) -> Result<(Category, &'static str), Error> {
+    let category = category_of(operation);
+    let known = category.and_then(|category| {
+        let mut names = category.operations().iter();
+        names.find(|name| **name == operation).map(|name| (category, *name))
+    });
+    known.ok_or_else(|| {
+        let what = format!("cognito-idp:{operation} counts in no known quota");
+        Error::new(ErrorKind::Rejected, what)
+    })
+}
+
+/// The pool that a call is about, as far as it names one.
+pub(super) fn pool_of(input: &Value) -> &str {
+    input.get("UserPoolId").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// What `operation` answered. Operations without an answer may have an empty one.
+///
+/// # Errors
+/// `Unavailable` when it is no JSON.
+pub(super) fn read(operation: &str, answer: &[u8]) -> Result<Value, Error> {
+    if answer.is_empty() {
+        return Ok(Value::Object(Map::new()));
     }
+    serde_json::from_slice(answer).map_err(|_| {
+        let what = format!("cognito-idp:{operation} answered with something that is no JSON");
+        Error::new(ErrorKind::Unavailable, what)
+    })
+}
+
+/// Sends one attempt and returns the body of the answer.
+pub(super) async fn send(
+    client: &Client,
+    operation: &'static str,
+    input: String,
+) -> Result<Vec<u8>, SdkError<GetSigningCertificateError, HttpResponse>> {
+    let answer = Arc::new(Mutex::new(Vec::new()));
+    let substitute = Substitute {
+        operation,
+        input,
+        answer: Arc::clone(&answer),
+    };
+    // The smallest operation there is; its input is never sent.
+    let carrier = client.get_signing_certificate().user_pool_id("none");
+    carrier.customize().interceptor(substitute).send().await?;
+    let answer = std::mem::take(&mut *answer.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(answer)
 }
 
 /// Puts another operation in the place of the one that the SDK sends, and keeps the answer as it came.

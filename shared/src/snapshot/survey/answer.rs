@@ -53,14 +53,10 @@ pub(super) fn meaning(operation: &str, error: &Error, absence: Absence) -> Meani
     }
 }
 
-/// The AWS error code, which [`crate::error::Error::what`] ends in when the service refused a call.
+/// The AWS error code, when the service refused a call for good.
 fn code_of(error: &Error) -> Option<&str> {
     let refused = matches!(error.kind, ErrorKind::NotFound | ErrorKind::Rejected);
-    error
-        .what
-        .rsplit_once(" failed with ")
-        .filter(|_| refused)
-        .map(|(_, code)| code)
+    error.code().filter(|_| refused)
 }
 
 /// The part of an answer that is kept. An empty answer has the empty part.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Call, Keep, PAGES_MAX, Survey, Then, answer};
+use super::{Call, FAILURES_MAX, Keep, PAGES_MAX, Survey, Then, answer};
 use crate::{
+    error::ErrorKind,
     marks::Part,
     snapshot::{
         Content, POOL_LEVEL,
@@ -27,6 +28,32 @@ impl Keep {
 }
 
 impl Survey {
+    /// The same without asking about `parts`. They are found neither set nor absent.
+    #[must_use]
+    pub fn without(mut self, parts: impl IntoIterator<Item = Part>) -> Self {
+        self.skipped.extend(parts);
+        self
+    }
+
+    /// Whether a call can bring anything new. If not, it is judged as the last one of its operation was.
+    pub(super) fn is_worth_asking(&mut self, call: &Call) -> bool {
+        if self.skipped.contains(&call.part) {
+            return false;
+        }
+        if let Some((times, error)) = self.failures.get(call.operation)
+            && (*times >= FAILURES_MAX || error.kind == ErrorKind::Denied)
+        {
+            let error = error.clone();
+            self.findings.incomplete.entry(call.part).or_insert(error);
+            return false;
+        }
+        if let Some((since, code)) = self.unavailable.get(call.operation).cloned() {
+            self.absent(call, &code, since);
+            return false;
+        }
+        true
+    }
+
     /// What an answer makes worth asking.
     pub(super) fn follow(&mut self, call: &Call, keep: &Keep, kept: &Value, read_at: Timestamp) {
         match call.part {
@@ -90,6 +117,7 @@ impl Survey {
                     Keep::new(POOL_LEVEL, None),
                 );
             }
+            None if self.skipped.contains(&Part::Tags) => {}
             None => {
                 let error = answer::without(plan::POOL.operation, "Arn");
                 self.findings.incomplete.insert(Part::Tags, error);

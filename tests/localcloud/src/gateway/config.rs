@@ -19,6 +19,8 @@ pub struct Config {
     pub quotas: Quotas,
     /// How CloudTrail records reach EventBridge.
     pub trail: Trail,
+    /// How import jobs are worked off.
+    pub imports: Imports,
     /// What happens to messages on their way into SQS.
     pub sqs: Sqs,
     /// Scripted faults; the first rule that matches and fires decides.
@@ -87,6 +89,25 @@ impl Default for Trail {
             delay_ms: Span::Range([50, 300]),
             duplicate_percent: 0.0,
             drop_percent: 0.0,
+        }
+    }
+}
+
+/// Import jobs. AWS publishes no rate; that of the default is nobody's measurement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Imports {
+    /// Rows a second.
+    pub rows_per_second: u32,
+    /// From the start of a job to its first row.
+    pub pending_ms: u32,
+}
+
+impl Default for Imports {
+    fn default() -> Self {
+        Self {
+            rows_per_second: 500,
+            pending_ms: 200,
         }
     }
 }
@@ -233,6 +254,9 @@ impl Config {
         if self.sqs.delay_percent > 0.0 && !(1..=900).contains(&self.sqs.delay_seconds_max) {
             return Err("sqs.delay_seconds_max: 1 to 900 when delay_percent is set".to_owned());
         }
+        if self.imports.rows_per_second == 0 {
+            return Err("imports.rows_per_second: at least 1".to_owned());
+        }
         for rule in &self.faults {
             if rule.kind == FaultKind::RefuseRegion && rule.region.is_none() {
                 return Err("faults[]: refuse_region needs a region".to_owned());
@@ -272,6 +296,7 @@ mod tests {
             (r#"{"trail": {"delay_ms": [9, 1]}}"#, "trail"),
             (r#"{"trail": {"drop_percent": 101}}"#, "drop_percent"),
             (r#"{"sqs": {"delay_percent": 5}}"#, "delay_seconds_max"),
+            (r#"{"imports": {"rows_per_second": 0}}"#, "rows_per_second"),
             (r#"{"faults": [{"kind": "refuse_region"}]}"#, "refuse_region"),
             (r#"{"faults": [{"kind": "explode"}]}"#, "explode"),
             (

@@ -17,6 +17,8 @@ pub trait UserPools: Send {
     fn admit(&mut self, region: &str, operation: &str, now_millis: i64) -> bool;
     /// Replace the default rates (requests a second by category); the buckets start full.
     fn set_rates(&mut self, overrides: &BTreeMap<String, u32>);
+    /// How fast import jobs are: rows a second, and milliseconds from the start to the first row.
+    fn set_import_pace(&mut self, rows_per_second: u32, pending_millis: u32);
     /// The public keys that the tokens verify with.
     fn jwks(&self) -> Value;
     /// One user as the state holds it, read without any effect (no call of Cognito's own does that).
@@ -30,7 +32,6 @@ pub trait UserPools: Send {
 pub struct Core {
     cloud: Cloud,
     jwks: Value,
-    overrides: BTreeMap<String, u32>,
     buckets: BTreeMap<String, Buckets>,
 }
 
@@ -42,15 +43,35 @@ impl Core {
         Self {
             cloud: Cloud::new(ACCOUNT, seed, tokens),
             jwks,
-            overrides: BTreeMap::new(),
             buckets: BTreeMap::new(),
+        }
+    }
+
+    /// The same, reached at `endpoint`: the presigned URLs of import jobs lead there.
+    #[must_use]
+    pub fn at(mut self, endpoint: &str) -> Self {
+        self.cloud.set_upload_base(endpoint);
+        self
+    }
+
+    /// A limit that was bought is in force at once.
+    fn note_limit(&mut self, region: &str) {
+        let rates = self.cloud.rates_in(region);
+        if let Some(buckets) = self.buckets.get_mut(region) {
+            for (category, rate) in rates {
+                buckets.set_rate(&category, rate);
+            }
         }
     }
 }
 
 impl UserPools for Core {
     fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
-        self.cloud.apply(call, now_millis)
+        let outcome = self.cloud.apply(call, now_millis);
+        if call.operation == "UpdateProvisionedLimit" && outcome.answer.is_ok() {
+            self.note_limit(call.region.as_deref().unwrap_or_default());
+        }
+        outcome
     }
 
     fn admit(&mut self, region: &str, operation: &str, now_millis: i64) -> bool {
@@ -58,7 +79,8 @@ impl UserPools for Core {
             return true;
         };
         if !self.buckets.contains_key(region) {
-            self.buckets.insert(region.to_owned(), Buckets::new(&self.overrides));
+            let rates = self.cloud.rates_in(region);
+            self.buckets.insert(region.to_owned(), Buckets::new(&rates));
         }
         self.buckets
             .get_mut(region)
@@ -66,9 +88,12 @@ impl UserPools for Core {
     }
 
     fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
-        self.overrides = overrides.clone();
         self.cloud.set_rates(overrides);
         self.buckets.clear();
+    }
+
+    fn set_import_pace(&mut self, rows_per_second: u32, pending_millis: u32) {
+        self.cloud.set_import_pace(rows_per_second, pending_millis);
     }
 
     fn jwks(&self) -> Value {

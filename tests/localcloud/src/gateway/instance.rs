@@ -69,7 +69,7 @@ impl LocalCloud {
             Emulator::MiniStack | Emulator::None => ministack.as_ref().map(MiniStack::address),
         };
         let signer = TokenSigner::generate().map_err(|error| StartError::Key(error.to_string()))?;
-        let gateway = Gateway::new(Box::new(Core::new(config.seed, signer)), behind, config);
+        let gateway = Gateway::new(Box::new(Core::new(config.seed, signer).at(&endpoint)), behind, config);
         let server = tokio::spawn(serve(Arc::clone(&gateway), listener, std::future::pending()));
         Ok(Self {
             endpoint,

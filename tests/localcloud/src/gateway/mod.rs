@@ -24,6 +24,7 @@ mod proxy;
 mod sqs;
 mod trail;
 mod triggers;
+mod uploads;
 mod upstream;
 
 use std::collections::HashMap;
@@ -99,7 +100,11 @@ impl Gateway {
 
     /// Replace the whole configuration. Fault counts and the random sequence start again.
     pub fn configure(&self, config: Config) {
-        locked(&self.pools).set_rates(&config.quotas.overrides);
+        {
+            let mut pools = locked(&self.pools);
+            pools.set_rates(&config.quotas.overrides);
+            pools.set_import_pace(config.imports.rows_per_second, config.imports.pending_ms);
+        }
         *locked(&self.script) = Script::new(&config.faults);
         *locked(&self.chance) = Chance::new(config.seed);
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
@@ -225,6 +230,9 @@ async fn route(gateway: &Arc<Gateway>, connection: &Connection, request: Request
     if request.method() == Method::GET && path.ends_with("/.well-known/jwks.json") {
         let keys = locked(&gateway.pools).jwks();
         return Ok(answers::json_document(StatusCode::OK, &keys));
+    }
+    if uploads::concerns(&request) {
+        return uploads::answer(gateway, request).await;
     }
     proxy::answer(gateway, request).await
 }

@@ -72,6 +72,7 @@ fn settings_of(request: &Request<'_>, pool: &str) -> Answer<Map<String, Value>> 
         }
     }
     check_references(request, pool)?;
+    check_attributes(request, pool)?;
     let rotates = |rotation: &Value| rotation.get("Feature") == Some(&json!("ENABLED"));
     if request.value("RefreshTokenRotation").is_some_and(rotates) {
         let flows = request.strings("ExplicitAuthFlows")?;
@@ -101,6 +102,21 @@ fn check_references(request: &Request<'_>, pool: &str) -> Answer<()> {
                 format!("Invalid scope requested: {scope}"),
             ));
         }
+    }
+    Ok(())
+}
+
+/// A client reads what the pool's schema has, and writes of it what users may write.
+fn check_attributes(request: &Request<'_>, pool: &str) -> Answer<()> {
+    let schema = &request.pool(pool).schema;
+    let readable = |name: &&str| schema.contains_key(*name);
+    let own = |name: &str| name == "sub" || name == "identities" || name.ends_with("_verified");
+    let writable = |name: &&str| readable(name) && !own(name);
+    if !request.strings("ReadAttributes")?.iter().flatten().all(readable) {
+        return Err(invalid("Invalid read attributes specified while creating a client"));
+    }
+    if !request.strings("WriteAttributes")?.iter().flatten().all(writable) {
+        return Err(invalid("Invalid write attributes specified while creating a client"));
     }
     Ok(())
 }

@@ -47,6 +47,8 @@ pub(crate) struct Domain {
     pub(crate) managed_login_version: i64,
     /// `CustomDomainConfig`; `None` for a prefix domain.
     pub(crate) custom: Option<Value>,
+    /// Between the replicas of the pool; custom domains only.
+    pub(crate) routing: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default)]

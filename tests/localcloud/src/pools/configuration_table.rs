@@ -5,8 +5,8 @@
 use super::operations::Auth::Signed;
 use super::operations::{Handler, Operation, entry, with_settings};
 use super::{
-    branding, domains, hosted_ui, limits, protection, providers, replicas, resource_servers, secrets, sessions, tags,
-    terms,
+    branding, domains, hosted_ui, import_jobs, limits, protection, providers, replicas, resource_servers, secrets,
+    sessions, tags, terms,
 };
 
 const fn reads(
@@ -34,13 +34,20 @@ const NEW_PROVIDER: &[&str] = &["UserPoolId", "ProviderName", "ProviderType"];
 const SERVER: &[&str] = &["UserPoolId", "Identifier"];
 const NEW_SERVER: &[&str] = &["UserPoolId", "Identifier", "Name", "Scopes"];
 const DOMAIN: &[&str] = &["UserPoolId", "Domain"];
-const NEW_DOMAIN: &[&str] = &["UserPoolId", "Domain", "ManagedLoginVersion", "CustomDomainConfig"];
+const NEW_DOMAIN: &[&str] = &[
+    "UserPoolId",
+    "Domain",
+    "ManagedLoginVersion",
+    "CustomDomainConfig",
+    "Routing",
+];
 const CLIENT: &[&str] = &["UserPoolId", "ClientId"];
 const UI: &[&str] = &["UserPoolId", "ClientId", "CSS", "ImageFile"];
 const STYLE: &[&str] = &["UserPoolId", "ManagedLoginBrandingId"];
 const STYLE_SETTINGS: &[&str] = &["UseCognitoProvidedValues", "Settings", "Assets"];
 const TERMS: &[&str] = &["UserPoolId", "TermsId"];
 const TERMS_SETTINGS: &[&str] = &["TermsName", "TermsSource", "Enforcement", "Links"];
+const JOB: &[&str] = &["UserPoolId", "JobId"];
 const REPLICA: &[&str] = &["UserPoolId", "RegionName"];
 
 /// Every operation of this kind that the double carries out.
@@ -101,7 +108,7 @@ pub(crate) static CONFIGURATION: &[Operation] = &[
         "CreateUserPoolDomain",
         domains::create,
         NEW_DOMAIN,
-        "no Routing; serves no pages and checks no certificate",
+        "serves no pages and checks no certificate; Routing is stored only",
     ),
     reads(
         "DescribeUserPoolDomain",
@@ -113,7 +120,7 @@ pub(crate) static CONFIGURATION: &[Operation] = &[
         "UpdateUserPoolDomain",
         domains::update,
         NEW_DOMAIN,
-        "no Routing; what is left out stays: AWS does not say",
+        "what is left out stays: AWS does not say",
     ),
     writes("DeleteUserPoolDomain", domains::delete, DOMAIN, "at once"),
     writes(
@@ -259,5 +266,38 @@ pub(crate) static CONFIGURATION: &[Operation] = &[
         limits::get,
         &["LimitDefinition"],
         "refuses categories that are not adjustable with InvalidParameterException: AWS does not name the error",
+    ),
+    writes(
+        "UpdateProvisionedLimit",
+        limits::update,
+        &["LimitDefinition", "RequestedLimitValue"],
+        "up to ten times the default; also with managed login",
+    ),
+    reads("GetCSVHeader", import_jobs::header, POOL, "no password_hash"),
+    writes(
+        "CreateUserImportJob",
+        import_jobs::create,
+        &["UserPoolId", "JobName", "CloudWatchLogsRoleArn"],
+        "no PasswordHashingAlgorithm; the role is not assumed and no log written; the URL is on the gateway",
+    ),
+    reads("DescribeUserImportJob", import_jobs::describe_one, JOB, ""),
+    reads(
+        "ListUserImportJobs",
+        import_jobs::list,
+        &["UserPoolId", "MaxResults", "PaginationToken"],
+        "",
+    ),
+    writes(
+        "StartUserImportJob",
+        import_jobs::start,
+        JOB,
+        "at the configured rate; a file over a limit or with another header fails the job, a row with a quotation mark or a taken alias fails, more rows left out than imported fail the job in the end: AWS does not say",
+    ),
+    writes("StopUserImportJob", import_jobs::stop, JOB, "at once, never Stopping"),
+    writes(
+        "LocalcloudUploadImportFile",
+        import_jobs::upload,
+        &["UserPoolId", "JobId", "Signature", "Encryption", "Body", "BodyBase64"],
+        "not of AWS: a PUT to the presigned URL of an import job",
     ),
 ];

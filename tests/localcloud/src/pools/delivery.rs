@@ -2,6 +2,8 @@
 //!
 //! Invariant: CustomMessage fires exactly when a message is sent; an answer shows a masked destination only.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::Message;
@@ -109,16 +111,27 @@ pub(crate) fn redeem(
 }
 
 /// The address that a new user has to prove: the phone first where both are verified automatically.
-pub(crate) fn to_verify(pool: &Pool, user: &User) -> Option<&'static str> {
+pub(crate) fn to_verify(pool: &Pool, attributes: &BTreeMap<String, String>) -> Option<&'static str> {
     ["phone_number", "email"].into_iter().find(|attribute| {
+        let verified = attributes.get(&format!("{attribute}_verified"));
         pool.lists("AutoVerifiedAttributes", "", attribute)
-            && user.attribute(attribute).is_some()
-            && !user.is_verified(attribute)
+            && attributes.contains_key(*attribute)
+            && verified.is_none_or(|value| !value.eq_ignore_ascii_case("true"))
     })
 }
 
-/// The verified address that a password recovery goes to, by the pool's `AccountRecoverySetting`.
+/// Whether mails at sign-up hold a link instead of a code.
+pub(crate) fn sends_links(pool: &Pool) -> bool {
+    pool.setting("VerificationMessageTemplate", "/DefaultEmailOption") == Some(&json!("CONFIRM_WITH_LINK"))
+}
+
+/// The verified address that a password recovery goes to, by the pool's `AccountRecoverySetting`. One that receives the user's
+/// second factor cannot restore the first as well.
 pub(crate) fn for_recovery(pool: &Pool, user: &User) -> Answer<&'static str> {
+    let has_mfa = pool.setting("MfaConfiguration", "") != Some(&json!("OFF"));
+    let can = |address: &str, is_factor: bool| {
+        user.is_verified(address) && user.attribute(address).is_some() && !(has_mfa && is_factor)
+    };
     let mut mechanisms: Vec<(i64, &str)> = pool
         .setting("AccountRecoverySetting", "/RecoveryMechanisms")
         .and_then(Value::as_array)
@@ -134,10 +147,8 @@ pub(crate) fn for_recovery(pool: &Pool, user: &User) -> Answer<&'static str> {
                     "Contact administrator to reset password.",
                 ));
             }
-            "verified_email" if user.is_verified("email") && user.attribute("email").is_some() => return Ok("email"),
-            "verified_phone_number" if user.is_verified("phone_number") && user.attribute("phone_number").is_some() => {
-                return Ok("phone_number");
-            }
+            "verified_email" if can("email", user.factors.email) => return Ok("email"),
+            "verified_phone_number" if can("phone_number", user.factors.sms) => return Ok("phone_number"),
             _ => {}
         }
     }

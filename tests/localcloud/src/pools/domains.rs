@@ -47,6 +47,13 @@ fn custom(request: &Request<'_>) -> Answer<Option<Value>> {
     Ok(Some(json!(config)))
 }
 
+fn routing(request: &Request<'_>, is_custom: bool) -> Answer<Option<Value>> {
+    match request.map("Routing")? {
+        Some(_) if !is_custom => Err(invalid("Routing is supported for custom domains only.")),
+        given => Ok(given.map(|routing| json!(routing))),
+    }
+}
+
 fn check_name(name: &str, is_custom: bool) -> Answer<()> {
     let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     let ends = name.starts_with(plain) && name.ends_with(plain);
@@ -98,6 +105,7 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
     }
     let domain = Domain {
         managed_login_version: version.unwrap_or(1),
+        routing: routing(request, custom.is_some())?,
         custom,
     };
     let answer = answer(name, &domain);
@@ -115,7 +123,7 @@ pub(crate) fn describe(request: &mut Request<'_>) -> Answer<Value> {
     let Some((pool, domain)) = found else {
         return Ok(json!({ "DomainDescription": {} }));
     };
-    let description = json!({
+    let mut description = json!({
         "UserPoolId": pool.id,
         "AWSAccountId": request.state.account,
         "Domain": name,
@@ -126,6 +134,9 @@ pub(crate) fn describe(request: &mut Request<'_>) -> Answer<Value> {
         "CustomDomainConfig": domain.custom.clone().unwrap_or_else(|| json!({})),
         "ManagedLoginVersion": domain.managed_login_version,
     });
+    if let Some(routing) = &domain.routing {
+        description["Routing"] = routing.clone();
+    }
     let home = (pool.region.clone(), pool.id.clone());
     request.effects.pool = Some(home);
     Ok(json!({ "DomainDescription": description }))
@@ -150,6 +161,7 @@ pub(crate) fn update(request: &mut Request<'_>) -> Answer<Value> {
         domain.custom = Some(config);
     }
     domain.managed_login_version = version.unwrap_or(domain.managed_login_version);
+    domain.routing = routing(request, domain.custom.is_some())?.or(domain.routing);
     let answer = answer(name, &domain);
     let domains = &mut request.pool_mut(&id).configuration.domains;
     domains.insert(name.to_owned(), domain);

@@ -98,18 +98,28 @@ fn set_preference(request: &mut Request<'_>, pool: &str, sub: &str) -> Answer<Va
     Ok(json!({}))
 }
 
+/// As if the authenticator app had never been registered.
+pub(crate) fn admin_delete_token(request: &mut Request<'_>) -> Answer<Value> {
+    let (pool, sub) = request.subject()?;
+    request.edit(&pool, &sub, |user| forget_token(user, None));
+    Ok(json!({}))
+}
+
+/// `next` waits to be verified in the place of the secret so far.
+fn forget_token(user: &mut User, next: Option<String>) {
+    user.factors.totp_secret = next;
+    user.factors.totp_verified = false;
+    user.factors.totp = false;
+    if user.factors.preferred == Some("SOFTWARE_TOKEN_MFA") {
+        user.factors.preferred = None;
+    }
+}
+
 pub(crate) fn associate_token(request: &mut Request<'_>) -> Answer<Value> {
     let bearer = request.bearer()?;
     let secret = totp::encode_secret(&request.state.random.bytes(32));
     let answer = json!({ "SecretCode": secret });
-    request.edit(&bearer.pool, &bearer.sub, |user| {
-        user.factors.totp_secret = Some(secret);
-        user.factors.totp_verified = false;
-        user.factors.totp = false;
-        if user.factors.preferred == Some("SOFTWARE_TOKEN_MFA") {
-            user.factors.preferred = None;
-        }
-    });
+    request.edit(&bearer.pool, &bearer.sub, |user| forget_token(user, Some(secret)));
     Ok(answer)
 }
 

@@ -14,12 +14,16 @@ mod federation;
 mod filter;
 mod groups;
 mod hosted_ui;
+mod import_file;
+mod import_job;
+mod import_jobs;
 mod limits;
 mod list;
 mod mfa_settings;
 mod operations;
 mod operations_table;
 mod passwords;
+mod pools_checks;
 mod pools_settings;
 mod profile;
 mod protection;
@@ -58,6 +62,7 @@ pub use signer::{SignerError, TokenSigner};
 pub use totp::totp_code;
 pub use trail::HIDDEN;
 
+use import_job::Pace;
 use operations::Auth;
 use random::Random;
 use request::{Effects, Request};
@@ -82,6 +87,9 @@ impl Cloud {
                 active: BTreeSet::new(),
                 month: (0, 0),
                 rates: BTreeMap::new(),
+                provisioned: BTreeMap::new(),
+                pace: Pace::default(),
+                importing: BTreeMap::new(),
                 short_pages: 0,
             },
         }
@@ -90,6 +98,22 @@ impl Cloud {
     /// The request rates that are in force instead of AWS's defaults, as `GetProvisionedLimit` tells them.
     pub fn set_rates(&mut self, overrides: &BTreeMap<String, u32>) {
         self.state.rates.clone_from(overrides);
+    }
+
+    /// The request rates of a Region where they are not AWS's defaults: with those that `UpdateProvisionedLimit` has set.
+    pub fn rates_in(&self, region: &str) -> BTreeMap<String, u32> {
+        self.state.rates_in(region)
+    }
+
+    /// How fast import jobs are: rows a second (at least one), and milliseconds from the start to the first row.
+    pub fn set_import_pace(&mut self, rows_per_second: u32, pending_millis: u32) {
+        self.state.pace.rows_per_second = rows_per_second;
+        self.state.pace.pending_millis = pending_millis;
+    }
+
+    /// Scheme and authority of the presigned URLs that import jobs hand out.
+    pub fn set_upload_base(&mut self, base: &str) {
+        base.clone_into(&mut self.state.pace.uploads);
     }
 
     /// Lets `percent` of the pages of `ListUsers` and `ListUsersInGroup` hold fewer users than asked for, or none, and lead
@@ -102,6 +126,7 @@ impl Cloud {
     /// trail record.
     pub fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
         self.turn_month(now_millis);
+        import_jobs::advance(&mut self.state, now_millis);
         let Some(operation) = operations::find(&call.operation) else {
             return refused(operations::not_found(&call.operation));
         };

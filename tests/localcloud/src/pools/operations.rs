@@ -98,17 +98,6 @@ pub(crate) const fn hosted(
 const NOT_SUPPORTED: &[(&[&str], &str)] = &[
     (
         &[
-            "GetCSVHeader",
-            "CreateUserImportJob",
-            "StartUserImportJob",
-            "StopUserImportJob",
-            "DescribeUserImportJob",
-            "ListUserImportJobs",
-        ],
-        "import jobs",
-    ),
-    (
-        &[
             "AdminForgetDevice",
             "AdminGetDevice",
             "AdminListDevices",
@@ -132,7 +121,6 @@ const NOT_SUPPORTED: &[(&[&str], &str)] = &[
     ),
     (
         &[
-            "AdminDeleteSoftwareToken",
             "AdminGetUserAuthFactors",
             "AdminSetUserSettings",
             "CompleteWebAuthnRegistration",
@@ -157,10 +145,6 @@ const NOT_SUPPORTED: &[(&[&str], &str)] = &[
         "other ways to tokens, as USER_SRP_AUTH, CUSTOM_AUTH, USER_AUTH, EMAIL_OTP and MFA_SETUP",
     ),
     (&["GetSigningCertificate"], "SAML signing"),
-    (
-        &["UpdateProvisionedLimit"],
-        "purchased rates; the configuration's quotas set them",
-    ),
 ];
 
 /// Every operation that the double carries out.

@@ -43,7 +43,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             Signed,
             true,
             NEW_POOL,
-            "triggers other than PostConfirmation, PostAuthentication and CustomMessage are refused; DeviceConfiguration, UserPoolAddOns, KeyConfiguration, IssuerConfiguration, DcrConfiguration and AcrConfiguration are stored only",
+            "of the triggers, PostConfirmation, PostAuthentication and CustomMessage are fired, the others stored only, as are DeviceConfiguration, UserPoolAddOns, KeyConfiguration, IssuerConfiguration, DcrConfiguration and AcrConfiguration; feature plans are checked for sign-in policies only; no DeveloperOnlyAttribute",
         ),
     ),
     entry(
@@ -62,7 +62,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             Signed,
             true,
             &["UserPoolId", "PoolName"],
-            "as CreateUserPool",
+            "as CreateUserPool; what is immutable is no member of it",
         ),
     ),
     entry(
@@ -231,7 +231,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             "MessageAction",
             "DesiredDeliveryMediums",
         ],
-        "no PreSignUp trigger; a desired medium without an address sends nothing",
+        "no PreSignUp trigger; a desired medium without an address sends nothing; a preferred user name that is an alias is refused: AWS says so of sign-up",
     ),
     entry("AdminGetUser", users::get, Signed, false, USER, ""),
     entry("AdminDeleteUser", users::delete, Signed, true, USER, ""),
@@ -274,6 +274,14 @@ pub(crate) static OPERATIONS: &[Operation] = &[
             "no WebAuthn",
         ),
     ),
+    entry(
+        "AdminDeleteSoftwareToken",
+        factors::admin_delete_token,
+        Signed,
+        true,
+        USER,
+        "no error when there is none: AWS does not say",
+    ),
     entry("AdminUserGlobalSignOut", users::sign_out, Signed, true, USER, ""),
     entry(
         "AdminInitiateAuth",
@@ -303,7 +311,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         Signed,
         true,
         &["UserPoolId", "DestinationUser", "SourceUser"],
-        "by Cognito_Subject only; providers need not exist",
+        "by Cognito_Subject only; providers need not exist; never billed: AWS does not say",
     ),
     entry(
         "AdminDisableProviderForUser",
@@ -319,7 +327,7 @@ pub(crate) static OPERATIONS: &[Operation] = &[
         Client,
         true,
         SIGN_UP,
-        "no PreSignUp trigger, no passwordless sign-up",
+        "no PreSignUp trigger, no passwordless sign-up, no links in mails",
     ),
     entry("ConfirmSignUp", sign_up::confirm, Client, true, CONFIRM, "no Session"),
     entry(

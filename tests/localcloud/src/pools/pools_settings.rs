@@ -9,9 +9,8 @@ use serde_json::{Map, Value, json};
 use super::errors::{Answer, invalid, unsupported};
 use super::list::{page_by_name, paged};
 use super::request::{Request, seconds};
-use super::schema;
 use super::state::{Naming, Pool};
-use super::triggers::SUPPORTED_SLOTS;
+use super::{pools_checks, schema};
 
 /// Settings that CreateUserPool and UpdateUserPool share.
 pub(crate) const SETTINGS: &[&str] = &[
@@ -70,10 +69,10 @@ fn fill(settings: &mut Map<String, Value>, member: &str, defaults: Value) {
     }
 }
 
-fn settings_of(request: &Request<'_>, has_totp: bool) -> Answer<Map<String, Value>> {
+fn settings_of(request: &Request<'_>, region: &str, has_totp: bool) -> Answer<Map<String, Value>> {
     let mut settings = defaults();
     settings.extend(request.given(SETTINGS));
-    check(&settings, has_totp)?;
+    pools_checks::check(&settings, region, has_totp)?;
     let policy = settings
         .get("Policies")
         .and_then(|policies| policies.get("PasswordPolicy"))
@@ -91,9 +90,13 @@ fn settings_of(request: &Request<'_>, has_totp: bool) -> Answer<Map<String, Valu
         }),
     );
     let days = policies["PasswordPolicy"]["TemporaryPasswordValidityDays"].clone();
+    let sign_in = request
+        .value("Policies")
+        .and_then(|policies| policies.get("SignInPolicy"));
+    let sign_in = sign_in.cloned();
     policies.insert(
         "SignInPolicy".into(),
-        json!({ "AllowedFirstAuthFactors": ["PASSWORD"] }),
+        sign_in.unwrap_or_else(|| json!({ "AllowedFirstAuthFactors": ["PASSWORD"] })),
     );
     settings.insert("Policies".into(), Value::Object(policies));
     fill(
@@ -112,62 +115,6 @@ fn settings_of(request: &Request<'_>, has_totp: bool) -> Answer<Map<String, Valu
         json!({ "DefaultEmailOption": "CONFIRM_WITH_CODE" }),
     );
     Ok(settings)
-}
-
-fn check(settings: &Map<String, Value>, has_totp: bool) -> Answer<()> {
-    let text = |pointer: &str| {
-        let (member, rest) = pointer.split_once('/').unwrap_or((pointer, ""));
-        let value = settings.get(member);
-        if rest.is_empty() {
-            value
-        } else {
-            value.and_then(|value| value.pointer(&format!("/{rest}")))
-        }
-    };
-    if let Some(Value::Object(slots)) = settings.get("LambdaConfig") {
-        for (slot, function) in slots {
-            if !SUPPORTED_SLOTS.contains(&slot.as_str()) {
-                return Err(invalid(format!(
-                    "localcloud does not support the trigger {slot} in LambdaConfig"
-                )));
-            }
-            if !function.as_str().is_some_and(|arn| arn.starts_with("arn:")) {
-                return Err(invalid(format!("LambdaConfig {slot} is not the ARN of a function")));
-            }
-        }
-    }
-    if text("Policies/SignInPolicy/AllowedFirstAuthFactors").is_some_and(|factors| *factors != json!(["PASSWORD"])) {
-        return Err(unsupported("Policies.SignInPolicy with other factors than PASSWORD"));
-    }
-    if text("Policies/PasswordPolicy/MinimumLength")
-        .and_then(Value::as_i64)
-        .is_some_and(|length| !(6..=99).contains(&length))
-    {
-        return Err(invalid("MinimumLength must be from 6 to 99."));
-    }
-    if text("VerificationMessageTemplate/DefaultEmailOption") == Some(&json!("CONFIRM_WITH_LINK")) {
-        return Err(unsupported(
-            "VerificationMessageTemplate.DefaultEmailOption CONFIRM_WITH_LINK",
-        ));
-    }
-    for (member, allowed) in [
-        ("DeletionProtection", &["ACTIVE", "INACTIVE"][..]),
-        ("MfaConfiguration", &["OFF", "ON", "OPTIONAL"]),
-        ("UserPoolTier", &["LITE", "ESSENTIALS", "PLUS"]),
-    ] {
-        if !text(member)
-            .and_then(Value::as_str)
-            .is_some_and(|value| allowed.contains(&value))
-        {
-            return Err(invalid(format!("{member} must be one of {}", allowed.join(", "))));
-        }
-    }
-    if text("MfaConfiguration") != Some(&json!("OFF")) && !settings.contains_key("SmsConfiguration") && !has_totp {
-        return Err(invalid(
-            "SMS configuration and Auto verification for phone_number are required when MFA is required/optional",
-        ));
-    }
-    Ok(())
 }
 
 /// The ARN of a pool, or of its replica, in a Region.
@@ -192,9 +139,11 @@ fn describe(pool: &Pool, account: &str) -> Value {
     if !pool.alias_attributes.is_empty() {
         shown.insert("AliasAttributes".into(), json!(pool.alias_attributes));
     }
-    if !pool.case_sensitive {
-        shown.insert("UsernameConfiguration".into(), json!({ "CaseSensitive": false }));
-    }
+    shown.extend(
+        pool.username_configuration
+            .clone()
+            .map(|given| ("UsernameConfiguration".to_owned(), given)),
+    );
     for (name, domain) in &pool.configuration.domains {
         let member = if domain.custom.is_some() {
             "CustomDomain"
@@ -215,13 +164,15 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
             None => Ok(list.into_iter().map(str::to_owned).collect()),
         }
     };
+    let username_configuration = request.value("UsernameConfiguration").cloned();
     let naming = Naming {
         username_attributes: owned("UsernameAttributes", &["email", "phone_number"])?,
         alias_attributes: owned("AliasAttributes", &["email", "phone_number", "preferred_username"])?,
-        case_sensitive: request
-            .value("UsernameConfiguration")
+        case_sensitive: username_configuration
+            .as_ref()
             .and_then(|value| value.get("CaseSensitive")?.as_bool())
             .unwrap_or(true),
+        username_configuration,
     };
     if !naming.username_attributes.is_empty() && !naming.alias_attributes.is_empty() {
         return Err(invalid(
@@ -232,13 +183,17 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
     if let Some(entries) = request.value("Schema") {
         schema::extend(&mut attributes, entries, false)?;
     }
-    let mut settings = settings_of(request, false)?;
-    settings.insert("Name".into(), json!(name));
+    let is_alias = naming.alias_attributes.iter().any(|one| one == "preferred_username");
+    if is_alias && attributes.get("preferred_username").is_some_and(|one| one.required) {
+        return Err(invalid("preferred_username can be required or an alias, but not both."));
+    }
     let region = request
         .call
         .region
         .clone()
         .ok_or_else(|| invalid("CreateUserPool needs a signature with a Region"))?;
+    let mut settings = settings_of(request, &region, false)?;
+    settings.insert("Name".into(), json!(name));
     let id = format!("{region}_{}", request.state.random.text(9));
     let mut pool = Pool::new(id.clone(), region.clone(), request.now, naming, settings, attributes);
     pool.sms_mfa = asks_for_sms(&pool);
@@ -256,7 +211,7 @@ pub(crate) fn describe_one(request: &mut Request<'_>) -> Answer<Value> {
 pub(crate) fn update(request: &mut Request<'_>) -> Answer<Value> {
     let id = request.named_pool()?;
     let has_totp = has_totp(request.pool(&id));
-    let mut settings = settings_of(request, has_totp)?;
+    let mut settings = settings_of(request, &request.pool(&id).region, has_totp)?;
     let name = request.text("PoolName")?.map(|name| json!(name));
     let now = request.now;
     let pool = request.pool_mut(&id);

@@ -37,7 +37,8 @@ pub(crate) const ADJUSTABLE: &[&str] = &[
 
 /// The category an operation counts in; `None` for operations that AWS does not have (those of the double itself).
 ///
-/// AWS's table leaves out terms documents, log delivery, sessions, replicas and client secrets: they stand with their kin.
+/// AWS's table leaves out terms documents, log delivery, sessions, replicas, client secrets and the deletion of a software
+/// token: they stand with their kin.
 pub fn quota_category(operation: &str) -> Option<&'static str> {
     Some(match operation {
         "InitiateAuth"
@@ -73,9 +74,11 @@ pub fn quota_category(operation: &str) -> Option<&'static str> {
         | "AdminListUserAuthEvents"
         | "ResendConfirmationCode"
         | "GetUserAttributeVerificationCode" => "UserResourceRead",
-        "AdminSetUserMFAPreference" | "SetUserMFAPreference" | "AssociateSoftwareToken" | "VerifySoftwareToken" => {
-            "UserResourceUpdate"
-        }
+        "AdminSetUserMFAPreference"
+        | "SetUserMFAPreference"
+        | "AdminDeleteSoftwareToken"
+        | "AssociateSoftwareToken"
+        | "VerifySoftwareToken" => "UserResourceUpdate",
         "ListUsers" | "ListUsersInGroup" => "UserList",
         "DescribeUserPool" | "ListUserPools" => "UserPoolRead",
         "CreateUserPool" | "UpdateUserPool" | "DeleteUserPool" => "UserPoolUpdate",
@@ -194,6 +197,13 @@ impl Buckets {
             })
             .collect();
         Self { by_category }
+    }
+
+    /// Changes the rate of a category at once; what its bucket holds stays.
+    pub fn set_rate(&mut self, category: &str, rate: u32) {
+        if let Some(bucket) = self.by_category.get_mut(category) {
+            bucket.rate = rate;
+        }
     }
 
     /// Takes one request out of a category's bucket; `false` means `TooManyRequestsException`. Unknown categories are not

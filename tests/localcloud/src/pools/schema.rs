@@ -49,6 +49,8 @@ const STANDARD: &[Standard] = &[
 ];
 
 const MOST_CUSTOM: usize = 50;
+/// In one call of AddCustomAttributes.
+const MOST_ADDED: usize = 25;
 
 pub(crate) fn standard() -> BTreeMap<String, Attribute> {
     STANDARD
@@ -67,9 +69,21 @@ pub(crate) fn standard() -> BTreeMap<String, Attribute> {
         .collect()
 }
 
+/// The standard attributes that a CSV file has columns for, in AWS's order.
+pub(crate) fn importable() -> impl Iterator<Item = &'static str> {
+    let names = STANDARD.iter().map(|(name, ..)| *name);
+    names.filter(|name| *name != "sub" && *name != "identities")
+}
+
 /// Adds `SchemaAttributeType`s to a schema; `adding` = AddCustomAttributes, which knows custom ones only.
 pub(crate) fn extend(schema: &mut BTreeMap<String, Attribute>, entries: &Value, adding: bool) -> Answer<()> {
     let list = entries.as_array().ok_or_else(|| invalid("Schema must be a list"))?;
+    let most = if adding { MOST_ADDED } else { MOST_CUSTOM };
+    if list.len() > most {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at 'schema' failed to satisfy constraint: Member must have length less than or equal to {most}"
+        )));
+    }
     for entry in list {
         let name = entry
             .get("Name")
@@ -88,9 +102,9 @@ pub(crate) fn extend(schema: &mut BTreeMap<String, Attribute>, entries: &Value, 
             known.most = most.or(known.most);
             continue;
         }
-        let bare = name.strip_prefix("custom:").unwrap_or(name);
-        let full = format!("custom:{bare}");
-        if bare.is_empty() || bare.chars().count() > 20 {
+        // The prefix comes in any case: of `custom:x` AWS makes `custom:custom:x`.
+        let full = format!("custom:{name}");
+        if name.is_empty() || name.chars().count() > 20 {
             return Err(invalid("The name of a custom attribute must have 1 to 20 characters."));
         }
         if required {
@@ -197,14 +211,17 @@ pub(crate) fn check(pool: &Pool, writes: &[(&str, &str)], writer: Writer<'_>, cr
     Ok(())
 }
 
+/// The required attributes that have no value.
+pub(crate) fn lacking(pool: &Pool, has: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let required = pool.schema.values().filter(|attribute| attribute.required);
+    let names = required.map(|attribute| attribute.name.as_str());
+    names.filter(move |name| *name != "sub" && !has(name))
+}
+
 /// Checks that every required attribute has a value.
 pub(crate) fn check_required(pool: &Pool, has: impl Fn(&str) -> bool) -> Answer<()> {
-    match pool
-        .schema
-        .values()
-        .find(|attribute| attribute.required && attribute.name != "sub" && !has(&attribute.name))
-    {
-        Some(attribute) => Err(conform(&format!("{}: The attribute is required", attribute.name))),
+    match lacking(pool, has).next() {
+        Some(name) => Err(conform(&format!("{name}: The attribute is required"))),
         None => Ok(()),
     }
 }

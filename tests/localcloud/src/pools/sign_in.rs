@@ -157,13 +157,16 @@ fn new_password_required(request: &mut Request<'_>, pool: &str, user: &User, cli
         .iter()
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
+    let lacking: Vec<String> = schema::lacking(request.pool(pool), |name| user.attribute(name).is_some())
+        .map(|name| format!("userAttributes.{name}"))
+        .collect();
     let session = open(request, pool, "NEW_PASSWORD_REQUIRED", &user.sub, client, None);
     json!({
         "ChallengeName": "NEW_PASSWORD_REQUIRED",
         "Session": session,
         "ChallengeParameters": {
             "USER_ID_FOR_SRP": user.username,
-            "requiredAttributes": "[]",
+            "requiredAttributes": json!(lacking).to_string(),
             "userAttributes": Value::Object(shown).to_string(),
         },
     })
@@ -344,6 +347,11 @@ fn set_new_password(request: &mut Request<'_>, pool: &str, sub: &str, client: &C
         Writer::Client(clients::writable(client)),
         false,
     )?;
+    let user = request.user(pool, sub);
+    let has = |name: &str| user.attribute(name).is_some() || writes.iter().any(|(given, _)| *given == name);
+    if let Some(name) = schema::lacking(request.pool(pool), has).next() {
+        return Err(invalid(format!("Invalid attributes given, {name} is missing")));
+    }
     if !writes.is_empty() {
         users::write_attributes(request, pool, sub, &client.id, &writes)?;
     }

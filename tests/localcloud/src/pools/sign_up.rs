@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::delivery;
-use super::errors::{Answer, code_expired, invalid, not_authorized, refuse, user_not_found};
+use super::errors::{Answer, code_expired, invalid, not_authorized, refuse, unsupported, user_not_found};
 use super::request::Request;
 use super::schema::{self, Writer};
 use super::state::{Factors, Pool, Purpose, Status, User};
@@ -99,6 +99,15 @@ pub(crate) fn claim_alias(
     Ok(())
 }
 
+/// Whether a user with these attributes can sign in by a code alone, as the pool's sign-in policy has it.
+pub(crate) fn is_passwordless(pool: &Pool, attributes: &BTreeMap<String, String>) -> bool {
+    [("EMAIL_OTP", "email"), ("SMS_OTP", "phone_number")]
+        .iter()
+        .any(|(factor, address)| {
+            pool.lists("Policies", "/SignInPolicy/AllowedFirstAuthFactors", factor) && attributes.contains_key(*address)
+        })
+}
+
 /// A user name attribute is a key of its own, verified or not: no two users share one.
 pub(crate) fn check_username_attributes(pool: &Pool, attributes: &BTreeMap<String, String>) -> Answer<()> {
     for attribute in &pool.username_attributes {
@@ -113,19 +122,30 @@ pub(crate) fn check_username_attributes(pool: &Pool, attributes: &BTreeMap<Strin
     Ok(())
 }
 
+/// In AWS's words.
+pub(crate) fn preferred_name_too_early() -> super::ApiError {
+    invalid(
+        "Preferred username cannot be provided for unconfirmed account, since user pool is configured for preferred username alias.",
+    )
+}
+
 pub(crate) fn new_user(
     request: &mut Request<'_>,
     name: NewName,
     attributes: BTreeMap<String, String>,
     status: Status,
 ) -> User {
-    let sub = request.state.random.uuid();
+    user(request.state.random.uuid(), name, attributes, status, request.now)
+}
+
+/// A user without password, groups, factors and links.
+pub(crate) fn user(sub: String, name: NewName, attributes: BTreeMap<String, String>, status: Status, now: i64) -> User {
     User {
         username: name.username.unwrap_or_else(|| sub.clone()),
         sub,
         attributes,
-        created: request.now,
-        modified: request.now,
+        created: now,
+        modified: now,
         enabled: true,
         status,
         password: None,
@@ -151,9 +171,7 @@ pub(crate) fn sign_up(request: &mut Request<'_>) -> Answer<Value> {
     if pool.alias_attributes.iter().any(|one| one == "preferred_username")
         && writes.iter().any(|(name, _)| *name == "preferred_username")
     {
-        return Err(invalid(
-            "preferred_username can only be set after the account is confirmed.",
-        ));
+        return Err(preferred_name_too_early());
     }
     let name = new_name(pool, given)?;
     let mut attributes: BTreeMap<String, String> = writes
@@ -173,6 +191,10 @@ pub(crate) fn sign_up(request: &mut Request<'_>) -> Answer<Value> {
             attributes.insert(format!("{attribute}_verified"), "false".to_owned());
         }
     }
+    let address = delivery::to_verify(pool, &attributes);
+    if address == Some("email") && delivery::sends_links(pool) {
+        return Err(unsupported("sign-up with a link in place of a code"));
+    }
     let mut user = new_user(request, name, attributes, Status::Unconfirmed);
     user.password = Some(passwords::digest(&user.sub, password));
     let (sub, now) = (user.sub.clone(), request.now);
@@ -180,7 +202,7 @@ pub(crate) fn sign_up(request: &mut Request<'_>) -> Answer<Value> {
     request.effects.sub = Some(sub.clone());
     request.activate(&pool_id, &sub);
     let mut answer = json!({ "UserConfirmed": false, "UserSub": sub });
-    if let Some(attribute) = delivery::to_verify(request.pool(&pool_id), request.user(&pool_id, &sub)) {
+    if let Some(attribute) = address {
         answer["CodeDeliveryDetails"] = delivery::send_code(
             request,
             (&pool_id, &sub),
@@ -242,8 +264,11 @@ pub(crate) fn resend(request: &mut Request<'_>) -> Answer<Value> {
     if user.status != Status::Unconfirmed {
         return Err(invalid("User is already confirmed."));
     }
-    let attribute = delivery::to_verify(request.pool(&pool), user)
+    let attribute = delivery::to_verify(request.pool(&pool), &user.attributes)
         .ok_or_else(|| invalid("Cannot resend codes. Auto verification not turned on."))?;
+    if attribute == "email" && delivery::sends_links(request.pool(&pool)) {
+        return Err(unsupported("sign-up with a link in place of a code"));
+    }
     let sent = delivery::send_code(
         request,
         (&pool, &sub),

@@ -9,6 +9,7 @@ use std::ops::Bound::{self, Excluded, Unbounded};
 use serde_json::{Map, Value};
 
 use super::configuration::Configuration;
+use super::import_job::{ImportJob, Pace};
 use super::random::Random;
 use super::schema::Attribute;
 use super::signer::TokenSigner;
@@ -29,8 +30,23 @@ pub(crate) struct State {
     pub(crate) month: (i16, i8),
     /// Requests per second by category, where they are not AWS's defaults.
     pub(crate) rates: BTreeMap<String, u32>,
+    /// Those that were bought, by Region and category.
+    pub(crate) provisioned: BTreeMap<(String, String), u32>,
+    pub(crate) pace: Pace,
+    /// The import job at work, by Region: its pool and key.
+    pub(crate) importing: BTreeMap<String, (String, String)>,
     /// How many in a hundred pages of users are short.
     pub(crate) short_pages: u32,
+}
+
+impl State {
+    /// The rates in force in a Region, where they are not AWS's defaults: what was bought, else what the configuration says.
+    pub(crate) fn rates_in(&self, region: &str) -> BTreeMap<String, u32> {
+        let mut rates = self.rates.clone();
+        let bought = self.provisioned.iter().filter(|((place, _), _)| place == region);
+        rates.extend(bought.map(|((_, category), rate)| (category.clone(), *rate)));
+        rates
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +197,8 @@ pub(crate) struct Pool {
     pub(crate) username_attributes: Vec<String>,
     pub(crate) alias_attributes: Vec<String>,
     pub(crate) case_sensitive: bool,
+    /// `UsernameConfiguration`, shown when it was given.
+    pub(crate) username_configuration: Option<Value>,
     /// Members of `UserPoolType` that an update can change.
     pub(crate) settings: Map<String, Value>,
     /// What SetUserPoolMfaConfig sets besides the settings that UpdateUserPool knows as well.
@@ -191,6 +209,8 @@ pub(crate) struct Pool {
     pub(crate) clients: BTreeMap<String, Client>,
     pub(crate) groups: BTreeMap<String, Group>,
     pub(crate) configuration: Configuration,
+    /// By a key that puts the newest first.
+    pub(crate) import_jobs: BTreeMap<String, ImportJob>,
     users: BTreeMap<String, User>,
     by_username: BTreeMap<String, String>,
     aliases: BTreeMap<(String, String), String>,
@@ -209,6 +229,7 @@ pub(crate) struct Naming {
     pub(crate) username_attributes: Vec<String>,
     pub(crate) alias_attributes: Vec<String>,
     pub(crate) case_sensitive: bool,
+    pub(crate) username_configuration: Option<Value>,
 }
 
 impl Pool {
@@ -228,6 +249,7 @@ impl Pool {
             username_attributes: naming.username_attributes,
             alias_attributes: naming.alias_attributes,
             case_sensitive: naming.case_sensitive,
+            username_configuration: naming.username_configuration,
             settings,
             mfa: Map::new(),
             sms_mfa: false,
@@ -235,6 +257,7 @@ impl Pool {
             clients: BTreeMap::new(),
             groups: BTreeMap::new(),
             configuration: Configuration::default(),
+            import_jobs: BTreeMap::new(),
             users: BTreeMap::new(),
             by_username: BTreeMap::new(),
             aliases: BTreeMap::new(),

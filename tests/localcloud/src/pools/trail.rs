@@ -36,6 +36,7 @@ const SENSITIVE: &[&str] = &[
     "NextToken",
     "PaginationToken",
     "Password",
+    "PreSignedUrl",
     "PreviousPassword",
     "ProposedPassword",
     "ProviderDetails",
@@ -137,6 +138,8 @@ pub(crate) fn records(
         time: event_time(now),
     };
     match operation.service_events {
+        // What is no call of Cognito at all.
+        [] if operation.name.starts_with("Localcloud") => Vec::new(),
         [] => vec![api_call(call, operation, effects, answer, &common, random)],
         events => events
             .iter()

@@ -9,8 +9,27 @@ use super::TriggerCall;
 use super::request::Request;
 use super::state::User;
 
-/// The trigger slots that the double supports.
-pub(crate) const SUPPORTED_SLOTS: &[&str] = &["PostConfirmation", "PostAuthentication", "CustomMessage"];
+/// Slots that hold a function's ARN. The double fires PostConfirmation, PostAuthentication and CustomMessage.
+pub(crate) const PLAIN_SLOTS: &[&str] = &[
+    "PreSignUp",
+    "CustomMessage",
+    "PostConfirmation",
+    "PreAuthentication",
+    "PostAuthentication",
+    "DefineAuthChallenge",
+    "CreateAuthChallenge",
+    "VerifyAuthChallengeResponse",
+    "PreTokenGeneration",
+    "UserMigration",
+];
+
+/// Slots that hold a function's ARN and the version of its event.
+pub(crate) const VERSIONED_SLOTS: &[&str] = &[
+    "PreTokenGenerationConfig",
+    "CustomSMSSender",
+    "CustomEmailSender",
+    "InboundFederation",
+];
 
 /// What real events carry as client id when an administrator's call caused them.
 pub(crate) const NO_CLIENT: &str = "CLIENT_ID_NOT_APPLICABLE";

@@ -11,7 +11,9 @@ use super::errors::{Answer, invalid, refuse, user_not_found};
 use super::federation;
 use super::request::{Request, seconds};
 use super::schema::{self, Writer};
-use super::sign_up::{check_username_attributes, claim_alias, new_name, new_user};
+use super::sign_up::{
+    check_username_attributes, claim_alias, is_passwordless, new_name, new_user, preferred_name_too_early,
+};
 use super::state::{Pool, Purpose, Status, User};
 use super::{factors, passwords, triggers};
 
@@ -94,14 +96,22 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
             .entry(attribute.to_owned())
             .or_insert_with(|| given.to_owned());
     }
-    schema::check_required(pool, |attribute| attributes.contains_key(attribute))?;
     check_username_attributes(pool, &attributes)?;
+    check_new_addresses(pool, &attributes)?;
     let until = passwords::temporary_until(pool, request.now);
-    let mut user = new_user(request, name, attributes, Status::ForceChangePassword);
+    let is_passwordless = temporary.is_none() && is_passwordless(pool, &attributes);
+    let status = if is_passwordless {
+        Status::Confirmed
+    } else {
+        Status::ForceChangePassword
+    };
+    let mut user = new_user(request, name, attributes, status);
     claim_aliases(request, &pool_id, &user, force)?;
     let password = temporary.map_or_else(|| generated_password(request), str::to_owned);
-    user.password = Some(passwords::digest(&user.sub, &password));
-    user.temporary_until = Some(until);
+    if !is_passwordless {
+        user.password = Some(passwords::digest(&user.sub, &password));
+        user.temporary_until = Some(until);
+    }
     let (sub, now) = (user.sub.clone(), request.now);
     request.pool_mut(&pool_id).insert(user, now);
     request.effects.sub = Some(sub.clone());
@@ -112,26 +122,32 @@ pub(crate) fn create(request: &mut Request<'_>) -> Answer<Value> {
     Ok(json!({ "User": user_type(request.user(&pool_id, &sub), None) }))
 }
 
+/// A verified address needs the address. A preferred user name that is an alias has to wait: AWS documents that for users who
+/// register; who was invited has not confirmed anything either.
+fn check_new_addresses(pool: &Pool, attributes: &BTreeMap<String, String>) -> Answer<()> {
+    for address in ["email", "phone_number"] {
+        let verified = attributes.get(&format!("{address}_verified"));
+        if verified.is_some_and(|value| value.eq_ignore_ascii_case("true")) && !attributes.contains_key(address) {
+            return Err(invalid(format!(
+                "{address} is required when {address}_verified is set to true."
+            )));
+        }
+    }
+    let is_alias = pool.alias_attributes.iter().any(|one| one == "preferred_username");
+    if is_alias && attributes.contains_key("preferred_username") {
+        return Err(preferred_name_too_early());
+    }
+    Ok(())
+}
+
 /// Claims every alias that the user's attributes make; nothing is taken when one is refused.
 fn claim_aliases(request: &mut Request<'_>, pool: &str, user: &User, force: bool) -> Answer<()> {
     let aliases = request.pool(pool).alias_attributes.clone();
-    let wanted: Vec<(&String, &str)> = aliases
-        .iter()
-        .filter(|attribute| *attribute == "preferred_username" || user.is_verified(attribute))
-        .filter_map(|attribute| user.attribute(attribute).map(|value| (attribute, value)))
-        .collect();
-    // What no force can take is asked first, so that a refusal has moved nothing.
-    for (attribute, value) in wanted
-        .iter()
-        .filter(|(attribute, _)| !force || *attribute == "preferred_username")
-    {
-        claim_alias(request, pool, &user.sub, attribute, value, false)?;
-    }
-    for (attribute, value) in wanted
-        .iter()
-        .filter(|(attribute, _)| *attribute != "preferred_username")
-    {
-        claim_alias(request, pool, &user.sub, attribute, value, force)?;
+    // Without force nothing is moved, so that a refusal has moved nothing.
+    for attribute in aliases.iter().filter(|attribute| user.is_verified(attribute)) {
+        if let Some(value) = user.attribute(attribute) {
+            claim_alias(request, pool, &user.sub, attribute, value, force)?;
+        }
     }
     Ok(())
 }
@@ -252,9 +268,7 @@ pub(crate) fn write_attributes(
             ));
         }
         if *name == "preferred_username" && alias && before.status == Status::Unconfirmed {
-            return Err(invalid(
-                "preferred_username can only be set after the account is confirmed.",
-            ));
+            return Err(preferred_name_too_early());
         }
     }
     // A flag alone can turn a stored address into an alias.

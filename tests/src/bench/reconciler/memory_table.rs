@@ -106,6 +106,10 @@ impl Backup for MemoryTable {
         Ok(found.collect())
     }
 
+    async fn user_versions(&self, _: &str, _: &Sub) -> Result<Vec<UserItem>, Error> {
+        unreachable!("a reconcile reads no history")
+    }
+
     async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
         if superseded.is_some() {
             // The old version, which nobody reads here.

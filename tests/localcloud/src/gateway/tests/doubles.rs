@@ -32,6 +32,8 @@ pub(super) struct Scripted {
 }
 
 impl UserPools for Scripted {
+    fn set_import_pace(&mut self, _: u32, _: u32) {}
+
     fn apply(&mut self, call: &Call, now_millis: i64) -> Outcome {
         locked(&self.calls).push(call.clone());
         let detail = json!({

@@ -6,4 +6,5 @@ mod calls;
 mod deliveries;
 mod doubles;
 mod proxying;
+mod uploads;
 mod with_ministack;

@@ -100,9 +100,17 @@ fn a_custom_domain_stands_beside_the_prefix_and_is_unique_everywhere() {
     let renewed =
         json!({ "Domain": "auth.example.com", "CustomDomainConfig": certificate(2), "ManagedLoginVersion": 2 });
     play.ok_in_pool("UpdateUserPoolDomain", renewed);
+    let routing = json!({ "Failover": { "SecondaryRegion": "eu-west-1", "PrimaryRoute53HealthCheckId": "check" } });
+    play.ok_in_pool(
+        "UpdateUserPoolDomain",
+        json!({ "Domain": "auth.example.com", "Routing": routing }),
+    );
     let shown = play.ok("DescribeUserPoolDomain", json!({ "Domain": "auth.example.com" }))["DomainDescription"].clone();
     assert_eq!(shown["CustomDomainConfig"], certificate(2));
-    assert_eq!(shown["ManagedLoginVersion"], 2);
+    assert_eq!(
+        (&shown["ManagedLoginVersion"], &shown["Routing"]),
+        (&json!(2), &routing)
+    );
     let convert = json!({ "Domain": "people", "CustomDomainConfig": certificate(1) });
     assert!(
         play.refused_in_pool("UpdateUserPoolDomain", convert)
@@ -129,7 +137,10 @@ fn wrong_domains_are_refused() {
             json!({ "Domain": "people", "CustomDomainConfig": {} }),
             "InvalidParameterException",
         ),
-        (json!({ "Domain": "people", "Routing": {} }), "LocalcloudUnsupported"),
+        (
+            json!({ "Domain": "people", "Routing": {} }),
+            "InvalidParameterException",
+        ),
     ] {
         let error = play.refused_in_pool("CreateUserPoolDomain", input.clone());
         assert!(error.starts_with(code), "{input}: {error}");

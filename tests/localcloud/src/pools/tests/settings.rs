@@ -158,13 +158,13 @@ fn the_mfa_configuration_is_kept_apart() {
 fn what_is_not_supported_says_so() {
     let mut play = Play::usual();
     let pool = play.pool.clone();
-    let outcome = play.call("StartUserImportJob", json!({ "UserPoolId": pool }));
+    let outcome = play.call("AdminListDevices", json!({ "UserPoolId": pool }));
     let error = outcome.answer.expect_err("not there");
     assert_eq!(
         (error.code.as_str(), error.message.as_str()),
         (
             "LocalcloudUnsupported",
-            "localcloud does not support the operation StartUserImportJob"
+            "localcloud does not support the operation AdminListDevices"
         )
     );
     assert!(outcome.records.is_empty());

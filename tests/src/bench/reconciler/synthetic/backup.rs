@@ -62,6 +62,11 @@ impl Backup for SyntheticBackup {
             .collect()
     }
 
+    async fn user_versions(&self, _pool: &str, _sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        yield_now().await;
+        Ok(Vec::new())
+    }
+
     async fn put_user(&self, _next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
         yield_now().await;
         let known = superseded.is_some_and(|old| old.version == 1);

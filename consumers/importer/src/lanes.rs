@@ -1,0 +1,311 @@
+//! The users of an import, chunk by chunk, through lanes that overlap.
+//!
+//! Every [`Stage`] is a lane of its own: making users, passwords, memberships and MFA preferences wait for different quotas, and
+//! none waits for another's. A lane takes a chunk when the lane before it is done with it, so that whoever was seen most recently
+//! comes first in all of them. Between lanes a chunk is a number and a bit for each user; the users are read again, and memory
+//! stays flat however far one lane is ahead.
+//!
+//! Invariant: a chunk is handed on when its document says what was done.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use futures::{
+    Stream, StreamExt, TryStreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    future::try_join4,
+    stream,
+};
+use twinpool_shared::{
+    documents::Kept,
+    error::{Error, ErrorKind},
+    group::GroupRecord,
+    import::{
+        plan::Plan,
+        progress::{Chunk, NOT_IN_BACKUP, Outcome, Stage, Tally, UNANSWERED, keys},
+        recreate::{Fate, recreate},
+        select::effective,
+        shape::Shape,
+    },
+    item::UserItem,
+    personal::Sub,
+    port::{Backup, RawPool, WritePool},
+    time::Timestamp,
+};
+
+use crate::{
+    Importer, Phase,
+    chosen::Chooser,
+    jobs::Imported,
+    layout::{Layout, missing},
+    stages::Passing,
+    target::{Target, Trouble},
+};
+
+/// Chunks of a lane at the same time: the next one is on its way while the last users of one are, and its document is written.
+const CHUNKS_AHEAD: usize = 2;
+/// Users of a chunk at the same time. That hides 80 ms of latency up to 400 calls a second, eight times the highest documented
+/// quota of a lane.
+const USERS_AHEAD: usize = 32;
+/// Users whose versions are asked for at the same time.
+const VERSIONS_AHEAD: usize = 16;
+/// For so long after a user was made nobody can have given them a password.
+const FRESH_MILLIS: i64 = 60_000;
+/// So many users in a row that nobody answers for are no matter of single users.
+const UNANSWERED_MAX: u32 = 50;
+
+/// What the lanes work on.
+pub(crate) struct Work<'a> {
+    pub(crate) plan: &'a Plan,
+    /// Id of the target.
+    pub(crate) pool: &'a str,
+    pub(crate) shape: &'a Shape,
+    pub(crate) chooser: &'a Chooser,
+    pub(crate) layout: &'a Layout,
+    pub(crate) groups: &'a BTreeMap<String, GroupRecord>,
+    /// Users whom import jobs made.
+    pub(crate) imported: &'a Imported,
+    /// Who holds the lease.
+    pub(crate) owner: &'a str,
+    /// Whether users who failed are tried again.
+    pub(crate) retry: bool,
+}
+
+/// A chunk on its way from lane to lane.
+#[derive(Clone, Copy, Debug)]
+struct Handed {
+    number: usize,
+    /// By place in the chunk: whom this process made.
+    fresh: u128,
+    /// Since when it may have made them.
+    since: Timestamp,
+}
+
+impl Handed {
+    /// Whether this process made the user at `place` a moment before `now`, by the clock on the wall: it may have been paused.
+    fn is_fresh(self, place: usize, now: Timestamp) -> bool {
+        self.fresh >> place & 1 == 1 && (0..=FRESH_MILLIS).contains(&now.millis_since(self.since))
+    }
+}
+
+impl<P: RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
+    /// Takes all users through all lanes.
+    pub(crate) async fn lanes(&self, work: &Work<'_>) -> Result<Tally, Error> {
+        let count = work.layout.users;
+        for stage in Stage::ALL {
+            self.watch.phase(phase(stage), Some(count));
+        }
+        let unanswered = AtomicU32::new(0);
+        let lane = |stage| Lane {
+            importer: self,
+            work,
+            stage,
+            unanswered: &unanswered,
+        };
+        let mut begin = 0;
+        let mut runs = Vec::with_capacity(work.layout.runs.len());
+        for run in &work.layout.runs {
+            let chunks = begin..begin + run.chunks;
+            begin = chunks.end;
+            let handed = |number| Handed {
+                number,
+                fresh: 0,
+                since: (self.clock)(),
+            };
+            runs.push(stream::iter(chunks.map(handed)));
+        }
+        let (made, to_password) = unbounded();
+        let (ready, to_memberships) = unbounded();
+        let (joined, to_preferences) = unbounded();
+        let lanes = try_join4(
+            Box::pin(lane(Stage::Create).run(runs, Some(made))),
+            Box::pin(lane(Stage::Password).run([to_password], Some(ready))),
+            Box::pin(lane(Stage::Memberships).run([to_memberships], Some(joined))),
+            Box::pin(lane(Stage::Preferences).run::<UnboundedReceiver<_>>([to_preferences], None)),
+        );
+        let (_, _, _, tally) = lanes.await?;
+        Ok(tally)
+    }
+
+    /// What becomes of the users `subs`, by the version that the plan chose.
+    pub(crate) async fn fates(&self, work: &Work<'_>, subs: &[Sub]) -> Result<HashMap<Sub, Fate>, Error> {
+        let chosen = self.chosen_among(work.chooser, &work.plan.source.pool, subs).await?;
+        let fates = chosen.into_iter().map(|item| {
+            let groups = effective(&item.record, work.groups, work.plan.source.as_of);
+            let fate = recreate(&item.record, groups, work.shape);
+            (item.record.sub, fate)
+        });
+        Ok(fates.collect())
+    }
+
+    /// The versions of the users `subs` that the plan chose.
+    pub(crate) async fn chosen_among(
+        &self,
+        chooser: &Chooser,
+        pool: &str,
+        subs: &[Sub],
+    ) -> Result<Vec<UserItem>, Error> {
+        let items = self.backup.users(pool, subs).await?;
+        let chosen: Vec<Option<UserItem>> = stream::iter(items.into_values())
+            .map(|current| chooser.choose(&self.backup, current))
+            .buffer_unordered(VERSIONS_AHEAD)
+            .try_collect()
+            .await?;
+        Ok(chosen.into_iter().flatten().collect())
+    }
+}
+
+/// The phase in which an onlooker sees a stage.
+fn phase(stage: Stage) -> Phase {
+    match stage {
+        Stage::Create => Phase::Users,
+        Stage::Password => Phase::Passwords,
+        Stage::Memberships => Phase::Memberships,
+        Stage::Preferences => Phase::Preferences,
+    }
+}
+
+/// One lane.
+struct Lane<'a, P, W, B> {
+    importer: &'a Importer<P, W, B>,
+    work: &'a Work<'a>,
+    stage: Stage,
+    /// Users in a row, of all lanes, that nobody answered for.
+    unanswered: &'a AtomicU32,
+}
+
+impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
+    /// Takes the chunks of `runs` through the lane and hands them on. All of a run are through before the next one begins.
+    async fn run<S: Stream<Item = Handed>>(
+        self,
+        runs: impl IntoIterator<Item = S>,
+        to: Option<UnboundedSender<Handed>>,
+    ) -> Result<Tally, Error> {
+        let mut tally = Tally::default();
+        for from in runs {
+            let passed = from.map(|handed| self.chunk(handed)).buffer_unordered(CHUNKS_AHEAD);
+            let mut passed = std::pin::pin!(passed);
+            while let Some((handed, chunk)) = passed.try_next().await? {
+                tally.add(&chunk);
+                if let Some(to) = &to {
+                    // The next lane ends before this one only with an error, which ends this one as well.
+                    let _ended = to.unbounded_send(handed);
+                }
+            }
+        }
+        self.importer.watch.finished(phase(self.stage));
+        Ok(tally)
+    }
+
+    async fn chunk(&self, mut handed: Handed) -> Result<(Handed, Chunk), Error> {
+        let plan = self.work.plan;
+        self.importer.still_held(&plan.source.pool, self.work.owner).await?;
+        let documents = self.importer.documents(&plan.source.pool);
+        let key = keys::chunk(&plan.source.pool, &plan.id, handed.number);
+        let loaded = documents.load::<Chunk>(&key).await?;
+        let (mut chunk, version) = loaded.ok_or_else(|| missing(handed.number))?;
+        let needs = |user: &Outcome| user.needs(self.stage, self.work.retry);
+        let subs: Vec<Sub> = chunk
+            .users
+            .iter()
+            .filter(|user| needs(user))
+            .map(|user| user.sub.clone())
+            .collect();
+        self.advanced(chunk.users.len() - subs.len());
+        if subs.is_empty() {
+            return Ok((handed, chunk));
+        }
+        let fates = self.importer.fates(self.work, &subs).await?;
+        if self.stage == Stage::Create {
+            handed.since = (self.importer.clock)();
+        }
+        let users = chunk.users.iter_mut().enumerate().filter(|(_, user)| needs(user));
+        let passed: Vec<(usize, bool)> = stream::iter(users)
+            .map(|(place, user)| {
+                let fate = fates.get(&user.sub);
+                async move {
+                    let fresh = handed.is_fresh(place, (self.importer.clock)());
+                    Ok::<_, Error>((place, self.user(user, fate, fresh).await?))
+                }
+            })
+            .buffer_unordered(USERS_AHEAD)
+            .try_collect()
+            .await?;
+        for (place, fresh) in passed {
+            handed.fresh |= u128::from(fresh) << place;
+        }
+        documents.supersede(&key, &chunk, Some(version), Kept::Always).await?;
+        Ok((handed, chunk))
+    }
+
+    /// Takes a user through the lane. Whether this process made them.
+    async fn user(&self, outcome: &mut Outcome, fate: Option<&Fate>, fresh: bool) -> Result<bool, Error> {
+        let user = match fate {
+            Some(Fate::Made(user)) => user,
+            Some(Fate::NotMade(reason)) => {
+                outcome.not_made = Some(*reason);
+                self.advanced(1);
+                return Ok(false);
+            }
+            None => {
+                self.importer.watch.failed(&outcome.sub, NOT_IN_BACKUP);
+                outcome.went_through(self.stage, Some(NOT_IN_BACKUP.to_owned()));
+                self.advanced(1);
+                return Ok(false);
+            }
+        };
+        outcome.first.clone_from(&user.first);
+        if self.stage == Stage::Create && outcome.new.is_none() {
+            outcome.new = self.work.imported.new_sub(user, self.work.shape);
+            outcome.by_csv = outcome.new.is_some();
+        }
+        let target = Target {
+            reader: &self.importer.reader,
+            writer: &self.importer.writer,
+            pool: self.work.pool,
+        };
+        let mut passing = Passing {
+            user,
+            shape: self.work.shape,
+            fresh,
+            imported: self.work.imported,
+        };
+        let failure = match Box::pin(target.pass(self.stage, &mut passing, outcome)).await {
+            Ok(()) => None,
+            Err(Trouble::User(code)) => Some(code),
+            Err(Trouble::Import(error)) => return Err(error),
+        };
+        self.judge(failure.as_deref())?;
+        if let Some(code) = &failure {
+            self.importer.watch.failed(&outcome.sub, code);
+        }
+        outcome.went_through(self.stage, failure);
+        self.advanced(1);
+        Ok(passing.fresh)
+    }
+
+    /// One user without an answer is that user's failure; one after the other is the end of the import.
+    fn judge(&self, failure: Option<&str>) -> Result<(), Error> {
+        if failure != Some(UNANSWERED) {
+            self.unanswered.store(0, Ordering::Relaxed);
+            return Ok(());
+        }
+        if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 < UNANSWERED_MAX {
+            return Ok(());
+        }
+        let what =
+            format!("cognito-idp gave no answer for {UNANSWERED_MAX} users in a row; apply the plan again later");
+        Err(Error::new(ErrorKind::Unavailable, what))
+    }
+
+    fn advanced(&self, users: usize) {
+        self.importer.watch.advanced(phase(self.stage), users as u64);
+    }
+}
+
+#[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod tests;

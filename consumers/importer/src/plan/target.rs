@@ -1,0 +1,69 @@
+//! Whether an existing pool may be filled.
+//!
+//! Invariant: the pool of the backup is never the target, and a pool with people of its own only when its id was given twice.
+
+use serde_json::{Value, json};
+use twinpool_shared::{
+    error::{Error, ErrorKind},
+    import::{
+        ORIGINAL_SUB,
+        plan::{PLAN_TAG, TargetPool},
+    },
+    port::{Backup, RawPool, ReadPool, WritePool},
+};
+
+use crate::Importer;
+
+/// Whether the target is another pool than that of the backup.
+///
+/// # Errors
+/// `BadSetting` when it is the same.
+pub(super) fn is_another(target: &TargetPool, source: &str) -> Result<(), Error> {
+    match target {
+        TargetPool::Existing { id } if id == source => {
+            let what = format!(
+                "--target {id} is the pool of the backup itself: name another pool, or leave it out for a new one"
+            );
+            Err(Error::new(ErrorKind::BadSetting, what))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
+    /// Whether `pool` may be filled without a second word: a plan made it, nobody is in it, or the import was there before.
+    ///
+    /// # Errors
+    /// `BadSetting` with the flag that confirms it; else as Cognito answers.
+    pub(super) async fn may_be_filled(&self, pool: &str) -> Result<(), Error> {
+        let described = self
+            .reader
+            .call("DescribeUserPool", json!({"UserPoolId": pool}))
+            .await?;
+        let tag = described
+            .pointer("/UserPool/UserPoolTags")
+            .and_then(|tags| tags.get(PLAN_TAG));
+        if tag.is_some_and(Value::is_string) {
+            return Ok(());
+        }
+        let mut token = None;
+        loop {
+            let page = self.reader.users_page(pool, None, token.as_deref()).await?;
+            let mut users = page.entries.iter().map(|(_, user)| &user.attributes.values);
+            if users.any(|values| values.contains_key(ORIGINAL_SUB)) {
+                return Ok(());
+            }
+            match page.token {
+                Some(next) if page.entries.is_empty() => token = Some(next),
+                _ if page.entries.is_empty() => return Ok(()),
+                _ => {
+                    let what = format!(
+                        "--target {pool} has users whom no import made: if these are to stay beside those of the backup, confirm it \
+                         with --into-existing {pool}"
+                    );
+                    return Err(Error::new(ErrorKind::BadSetting, what));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! How far an import has come: the documents by which it goes on after a kill, and which are the sub map.
+//!
+//! Users are made in chunks of [`super::select::CHUNK_USERS`]; a chunk's document says of each user what became of them and
+//! through which [`Stage`]s they went.
+//!
+//! Invariant: a document is written after what it says was done; what it does not say may have been done and is looked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{recreate::NotMade, select::Run};
+use crate::{personal::Sub, time::Timestamp};
+
+/// The user's name is somebody else's in the target.
+pub const TAKEN: &str = "name-taken";
+/// No answer for as long as the import waits.
+pub const UNANSWERED: &str = "unanswered";
+/// Cognito answered, but not what it documents.
+pub const UNREADABLE: &str = "unreadable-answer";
+/// The user was made and is no longer there.
+pub const GONE: &str = "gone";
+/// The backup no longer has the user as of the plan's instant.
+pub const NOT_IN_BACKUP: &str = "not-in-backup";
+/// The backup knows no user name yet.
+pub const NAMELESS: &str = "nameless";
+
+/// What a user goes through, one after another. Each stage has quotas of its own, so that stages overlap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Made, and disabled where they may not sign in.
+    Create,
+    /// The password, and attributes that are only taken afterwards.
+    Password,
+    /// Outside identities and groups.
+    Memberships,
+    /// The MFA preference.
+    Preferences,
+}
+
+impl Stage {
+    /// Every stage, in order.
+    pub const ALL: [Self; 4] = [Self::Create, Self::Password, Self::Memberships, Self::Preferences];
+
+    /// Name in reports, the same as in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Password => "password",
+            Self::Memberships => "memberships",
+            Self::Preferences => "preferences",
+        }
+    }
+}
+
+/// What became of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// `sub` in the backup.
+    pub sub: Sub,
+    /// `sub` in the target, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new: Option<Sub>,
+    /// The `sub` before the backup's: the pool was rebuilt before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<Sub>,
+    /// Why the plan does not make them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_made: Option<NotMade>,
+    /// Whether an import job made them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_csv: bool,
+    /// The last stage that they went through, successfully or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub done: Option<Stage>,
+    /// Groups that they are in.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub memberships: u64,
+    /// Outside identities that are linked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub links: u64,
+    /// Stages that failed, with a code of Cognito's or one of this module's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed: BTreeMap<Stage, String>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+impl Outcome {
+    /// A user of whom nothing is done yet.
+    #[must_use]
+    pub fn new(sub: Sub) -> Self {
+        Self {
+            sub,
+            new: None,
+            first: None,
+            not_made: None,
+            by_csv: false,
+            done: None,
+            memberships: 0,
+            links: 0,
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// Whether the user has to go through `stage`: for the first time, or, with `retry`, because it failed.
+    #[must_use]
+    pub fn needs(&self, stage: Stage, retry: bool) -> bool {
+        let possible = self.not_made.is_none() && (stage == Stage::Create || self.new.is_some());
+        let failed = self.failed.contains_key(&stage);
+        possible && if failed { retry } else { self.done < Some(stage) }
+    }
+
+    /// Notes that the user went through `stage`, and with which failure.
+    pub fn went_through(&mut self, stage: Stage, failure: Option<String>) {
+        self.done = self.done.max(Some(stage));
+        match failure {
+            Some(code) => self.failed.insert(stage, code),
+            None => self.failed.remove(&stage),
+        };
+    }
+}
+
+/// The users of a chunk, in the plan's order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Them.
+    pub users: Vec<Outcome>,
+}
+
+/// What an import came to, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Users who are there.
+    pub users: u64,
+    /// Of those, who came by an import job.
+    pub by_csv: u64,
+    /// Memberships that are there.
+    pub memberships: u64,
+    /// Outside identities that are linked.
+    pub links: u64,
+    /// Users whom the plan does not make and who are not there, by reason.
+    pub not_made: BTreeMap<NotMade, u64>,
+    /// Users who failed, by stage and code: `create: InvalidParameterException`.
+    pub failed: BTreeMap<String, u64>,
+    /// How many users that are.
+    pub failed_users: u64,
+}
+
+impl Tally {
+    /// Adds a chunk.
+    pub fn add(&mut self, chunk: &Chunk) {
+        for user in &chunk.users {
+            self.users += u64::from(user.new.is_some());
+            self.by_csv += u64::from(user.by_csv);
+            self.memberships += user.memberships;
+            self.links += user.links;
+            if let Some(reason) = user.not_made.filter(|_| user.new.is_none()) {
+                *self.not_made.entry(reason).or_default() += 1;
+            }
+            for (stage, code) in &user.failed {
+                *self.failed.entry(format!("{}: {code}", stage.as_str())).or_default() += 1;
+            }
+            self.failed_users += u64::from(!user.failed.is_empty());
+        }
+    }
+}
+
+/// How far the import has come as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Id of the pool, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Digests of the steps of the configuration that are done.
+    #[serde(default)]
+    pub steps: BTreeSet<String>,
+    /// The chunks that are laid out, in order: before anything is made, and, when the backup shows more users later, behind these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layout: Vec<Run>,
+    /// What the users came to, when all chunks were gone through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub users: Option<Tally>,
+}
+
+impl State {
+    /// Number of chunks that are laid out.
+    #[must_use]
+    pub fn chunks(&self) -> usize {
+        self.layout.iter().map(|run| run.chunks).sum()
+    }
+}
+
+/// An import job of Cognito: the chunks whose users its file holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The first chunk.
+    pub from: usize,
+    /// The first chunk after it.
+    pub to: usize,
+    /// Users in the file.
+    pub rows: u64,
+    /// Cognito's id of the job, once it is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// How many jobs for this file ended without success before.
+    #[serde(default)]
+    pub failures: u32,
+    /// Users whom it made, by its own count.
+    #[serde(default)]
+    pub imported: u64,
+    /// From when to when it ran, and those before it for the same file.
+    #[serde(default)]
+    pub ran: Vec<(Timestamp, Timestamp)>,
+    /// The status in which it ended, which is success; see `UserImportJobStatusType`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
+}
+
+/// Keys of a pool's imports.
+pub mod keys {
+    use crate::item::{Key, import_key};
+
+    /// The lease: one import of a pool at a time, whichever plan.
+    #[must_use]
+    pub fn lease(pool: &str) -> Key {
+        import_key(pool, "lease")
+    }
+
+    /// The plan itself, as its file, where a state machine made it.
+    #[must_use]
+    pub fn plan(pool: &str, plan: &str) -> Key {
+        import_key(pool, &format!("{plan}#plan"))
+    }
+
+    /// [`super::State`] of the import `plan`.
+    #[must_use]
+    pub fn state(pool: &str, plan: &str) -> Key {
+        import_key(pool, &format!("{plan}#state"))
+    }
+
+    /// New ids of app clients, by their old ones.
+    #[must_use]
+    pub fn clients(pool: &str, plan: &str) -> Key {
+        import_key(pool, &format!("{plan}#clients"))
+    }
+
+    /// A [`super::Chunk`].
+    #[must_use]
+    pub fn chunk(pool: &str, plan: &str, number: usize) -> Key {
+        import_key(pool, &format!("{plan}#chunk#{number:08}"))
+    }
+
+    /// A [`super::Job`].
+    #[must_use]
+    pub fn job(pool: &str, plan: &str, number: usize) -> Key {
+        import_key(pool, &format!("{plan}#job#{number:05}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome() -> Outcome {
+        Outcome::new(Sub::new("s").unwrap())
+    }
+
+    #[test]
+    fn a_user_goes_through_each_stage_once() {
+        let mut user = outcome();
+        assert!(user.needs(Stage::Create, false));
+        assert!(!user.needs(Stage::Password, false), "nobody is there yet");
+        user.new = Sub::new("t");
+        user.went_through(Stage::Create, None);
+        assert!(!user.needs(Stage::Create, false) && !user.needs(Stage::Create, true));
+        for stage in [Stage::Password, Stage::Memberships, Stage::Preferences] {
+            assert!(user.needs(stage, false));
+            user.went_through(stage, None);
+            assert!(!user.needs(stage, false) && !user.needs(stage, true));
+        }
+    }
+
+    #[test]
+    fn what_failed_waits_for_a_retry_and_nothing_else_is_repeated() {
+        let mut user = outcome();
+        user.new = Sub::new("t");
+        user.went_through(Stage::Create, None);
+        user.went_through(Stage::Password, None);
+        user.went_through(Stage::Memberships, Some("ResourceNotFoundException".to_owned()));
+        assert!(!user.needs(Stage::Memberships, false));
+        assert!(
+            user.needs(Stage::Preferences, false),
+            "a missing group is no reason to go without MFA"
+        );
+        user.went_through(Stage::Preferences, None);
+        assert!(user.needs(Stage::Memberships, true));
+        assert!(!user.needs(Stage::Preferences, true));
+        user.went_through(Stage::Memberships, None);
+        assert_eq!((user.failed.len(), user.done), (0, Some(Stage::Preferences)));
+    }
+
+    #[test]
+    fn who_could_not_be_made_goes_no_further_until_a_retry() {
+        let mut user = outcome();
+        user.went_through(Stage::Create, Some(TAKEN.to_owned()));
+        assert!(!user.needs(Stage::Create, false) && !user.needs(Stage::Password, true));
+        assert!(user.needs(Stage::Create, true));
+        let mut tally = Tally::default();
+        tally.add(&Chunk { users: vec![user] });
+        assert_eq!((tally.users, tally.failed_users), (0, 1));
+        assert_eq!(tally.failed, BTreeMap::from([("create: name-taken".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn whom_the_plan_does_not_make_is_counted_until_they_come_by_themselves() {
+        let mut user = outcome();
+        user.not_made = Some(NotMade::FederatedOnly);
+        assert!(!user.needs(Stage::Create, true));
+        let mut tally = Tally::default();
+        tally.add(&Chunk {
+            users: vec![user.clone()],
+        });
+        assert_eq!(tally.not_made, BTreeMap::from([(NotMade::FederatedOnly, 1)]));
+        user.new = Sub::new("t");
+        let mut tally = Tally::default();
+        tally.add(&Chunk { users: vec![user] });
+        assert_eq!((tally.users, tally.not_made.len()), (1, 0));
+    }
+}
