@@ -95,9 +95,11 @@ fn an_input_that_says_what_nobody_reads_is_refused_with_what_to_do() {
 
 #[test]
 fn an_apply_goes_on_without_a_word_about_failures() {
-    let apply = read(json!({"step": "apply", "owner": "e", "pool": "p", "plan": "x"})).expect("an order");
+    let order = json!({"step": "apply", "owner": "e", "pool": "p", "plan": "x", "drill": false});
+    let apply = read(order).expect("an order");
     let step = Step::Apply {
         plan: "x".to_owned(),
+        drill: false,
         retry_failed: false,
     };
     assert_eq!(apply.step, step);
