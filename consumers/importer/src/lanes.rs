@@ -5,11 +5,12 @@
 //! comes first in all of them. Between lanes a chunk is a number and a bit for each user; the users are read again, and memory
 //! stays flat however far one lane is ahead.
 //!
-//! Invariant: a chunk is handed on when its document says what was done.
+//! Invariant: a chunk is handed on when its document says what was done with all of it.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
 };
 
 use futures::{
@@ -18,6 +19,7 @@ use futures::{
     future::try_join4,
     stream,
 };
+use tokio::time::Instant;
 use twinpool_shared::{
     documents::Kept,
     error::{Error, ErrorKind},
@@ -49,6 +51,11 @@ const CHUNKS_AHEAD: usize = 2;
 /// Users of a chunk at the same time. That hides 80 ms of latency up to 400 calls a second, eight times the highest documented
 /// quota of a lane.
 const USERS_AHEAD: usize = 32;
+/// The same where a user may need hundreds of calls: all at once would be finished only with the last of them. That is 100 calls
+/// a second, four times the documented quota.
+const MEMBERS_AHEAD: usize = 8;
+/// A chunk that takes longer is stored every now and then, so that no invocation of a function is too short to come forward.
+const STORE_AFTER: Duration = Duration::from_secs(30);
 /// Users whose versions are asked for at the same time.
 const VERSIONS_AHEAD: usize = 16;
 /// For so long after a user was made nobody can have given them a password.
@@ -205,36 +212,43 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
         let documents = self.importer.documents(&plan.source.pool);
         let key = keys::chunk(&plan.source.pool, &plan.id, handed.number);
         let loaded = documents.load::<Chunk>(&key).await?;
-        let (mut chunk, version) = loaded.ok_or_else(|| missing(handed.number))?;
-        let needs = |user: &Outcome| user.needs(self.stage, self.work.retry);
-        let subs: Vec<Sub> = chunk
-            .users
-            .iter()
-            .filter(|user| needs(user))
-            .map(|user| user.sub.clone())
+        let (mut chunk, mut version) = loaded.ok_or_else(|| missing(handed.number))?;
+        let users = chunk.users.iter().cloned().enumerate();
+        let users: Vec<(usize, Outcome)> = users
+            .filter(|(_, user)| user.needs(self.stage, self.work.retry))
             .collect();
-        self.advanced(chunk.users.len() - subs.len());
-        if subs.is_empty() {
+        self.advanced(chunk.users.len() - users.len());
+        if users.is_empty() {
             return Ok((handed, chunk));
         }
+        let subs: Vec<Sub> = users.iter().map(|(_, user)| user.sub.clone()).collect();
         let fates = self.importer.fates(self.work, &subs).await?;
         if self.stage == Stage::Create {
             handed.since = (self.importer.clock)();
         }
-        let users = chunk.users.iter_mut().enumerate().filter(|(_, user)| needs(user));
-        let passed: Vec<(usize, bool)> = stream::iter(users)
-            .map(|(place, user)| {
-                let fate = fates.get(&user.sub);
-                async move {
-                    let fresh = handed.is_fresh(place, (self.importer.clock)());
-                    Ok::<_, Error>((place, self.user(user, fate, fresh).await?))
-                }
-            })
-            .buffer_unordered(USERS_AHEAD)
-            .try_collect()
-            .await?;
-        for (place, fresh) in passed {
+        let since = handed;
+        let passing = stream::iter(users).map(|(place, mut user)| {
+            let fate = fates.get(&user.sub);
+            async move {
+                let fresh = since.is_fresh(place, (self.importer.clock)());
+                let fresh = self.user(&mut user, fate, fresh).await?;
+                Ok::<_, Error>((place, user, fresh))
+            }
+        });
+        let ahead = match self.stage {
+            Stage::Memberships => MEMBERS_AHEAD,
+            Stage::Create | Stage::Password | Stage::Preferences => USERS_AHEAD,
+        };
+        let mut passing = std::pin::pin!(passing.buffer_unordered(ahead));
+        let mut stored = Instant::now();
+        while let Some((place, user, fresh)) = passing.try_next().await? {
+            chunk.users[place] = user;
             handed.fresh |= u128::from(fresh) << place;
+            if stored.elapsed() >= STORE_AFTER {
+                documents.supersede(&key, &chunk, Some(version), Kept::Always).await?;
+                version += 1;
+                stored = Instant::now();
+            }
         }
         documents.supersede(&key, &chunk, Some(version), Kept::Always).await?;
         Ok((handed, chunk))

@@ -150,7 +150,11 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             Step::Plan { drill, wanted } => {
                 let time = deadline.saturating_duration_since(Instant::now());
                 let asked = wanted.order(order, *drill, place, (self.clock)())?;
-                within(deadline, self.plan_and_store(&asked, |plan| fit::check(plan, place, time))).await
+                within(
+                    deadline,
+                    self.plan_and_store(&asked, |plan| fit::check(plan, place, time)),
+                )
+                .await
             }
             Step::Apply {
                 plan,
@@ -163,8 +167,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                     holder,
                     retry_failed: *retry_failed,
                 };
-                // Cut off as by a kill, which costs what was done in a lane's two chunks at work. An invocation that is too short
-                // for two chunks of a lane comes forward by nothing.
+                // Cut off as by a kill, which costs what was done since a lane's chunks at work were last stored.
                 let applied = timeout_at(deadline, Box::pin(self.apply(&plan, &options))).await;
                 let applied = applied.ok().transpose()?;
                 for warning in applied.iter().flat_map(|report| &report.warnings) {

@@ -10,6 +10,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use futures::{FutureExt, future::BoxFuture};
@@ -63,6 +64,8 @@ pub(crate) struct Network {
     /// Every so many changes of the pool the answer is lost: after it was made, or before, in turn. Zero: none.
     pub(crate) loses_every: AtomicU64,
     changes: AtomicU64,
+    /// How long everything takes that is asked.
+    pub(crate) latency_seconds: AtomicU64,
 }
 
 /// What becomes of a change.
@@ -86,6 +89,8 @@ impl Network {
             std::future::pending::<()>().await;
         }
         tokio::task::yield_now().await;
+        let seconds = self.latency_seconds.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
     pub(crate) fn fortune(&self) -> Fortune {

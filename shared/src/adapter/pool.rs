@@ -29,8 +29,8 @@ use crate::{
 };
 
 pub use calls::Patience;
-pub use write::PoolWriter;
 use shapes::incomplete;
+pub use write::PoolWriter;
 
 /// Most pages followed for one question. One user has at most 100 groups, one `sub` at most one user, an account 1,000 app
 /// clients a pool; the rest allows for short and empty pages.

@@ -175,7 +175,7 @@ fn what_cognito_makes_or_rounds_by_itself_in_a_schema_is_no_difference() {
         match attribute["Name"].as_str() {
             Some("sub") => attribute["StringAttributeConstraints"] = json!({"MinLength": "0", "MaxLength": "64"}),
             Some("birthdate") => {
-                attribute["StringAttributeConstraints"] = json!({"MinLength": "0", "MaxLength": "2048"})
+                attribute["StringAttributeConstraints"] = json!({"MinLength": "0", "MaxLength": "2048"});
             }
             Some("name") => drop(
                 attribute

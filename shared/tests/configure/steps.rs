@@ -125,7 +125,7 @@ fn no_client_can_write_the_original_sub_and_each_can_read_it() {
         "name",
         "updated_at"
     ]);
-    assert_eq!(lists("1web"), [Value::Null, all.clone()]);
+    assert_eq!(lists("1web"), [Value::Null, all]);
     assert_eq!(
         lists("3lists"),
         [json!(["email", "custom:original_sub"]), json!(["name"])]

@@ -182,6 +182,29 @@ async fn killed_anywhere_and_gone_on_with_the_pool_is_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_chunk_that_takes_longer_than_an_invocation_is_finished_by_several() {
+    let groups = |world: &World| world.pool.users().values().map(|user| user.groups.len()).sum::<usize>();
+    let world = World::with((0..90).map(user).collect());
+    // Two groups for each of 90 users, 5 s for each call, 8 users at the same time: longer than an invocation, let alone the rest.
+    world.network.latency_seconds.store(5, Ordering::Relaxed);
+    let mut invocations = 0;
+    let tally = loop {
+        invocations += 1;
+        assert!(
+            invocations < 20,
+            "it does not come forward: {} memberships",
+            groups(&world)
+        );
+        let invocation = tokio::time::timeout(std::time::Duration::from_secs(100), world.import(false));
+        if let Ok(done) = invocation.await {
+            break done.expect("nobody kills it").expect("nothing fails");
+        }
+    };
+    assert!(invocations > 2, "{invocations} invocations");
+    assert_eq!((tally.users, tally.memberships, groups(&world)), (90, 180, 180));
+}
+
+#[tokio::test(start_paused = true)]
 async fn somebody_elses_user_stays_as_they_are() {
     let world = World::with(people());
     let stranger = User {

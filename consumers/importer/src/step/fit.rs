@@ -50,6 +50,9 @@ pub(super) fn check(plan: &Plan, place: &Place, time: Duration) -> Result<(), Er
 /// Seconds that so many calls take.
 fn seconds(place: &Place, category: Category, calls: u64) -> f64 {
     let limit = place.live.get(&category).copied();
-    let rate = place.share.allot(limit.unwrap_or_else(|| category.default_rps()), 1).rps;
+    let rate = place
+        .share
+        .allot(limit.unwrap_or_else(|| category.default_rps()), 1)
+        .rps;
     f64::from(u32::try_from(calls).unwrap_or(u32::MAX)) / rate
 }
