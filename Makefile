@@ -74,6 +74,7 @@ lint-infra:
 	$(ENSURE) tools
 	$(TWINPOOL_CACHE)/venv/tools/bin/cfn-lint infra/*.yaml
 
+# Where Node and npm are installed, also beside tools of the npm registry; one of them takes half an hour.
 bench: package ## run the benchmarks (figures: shared/docs/PERFORMANCE.md)
 	$(ENSURE) ministack
 	cargo bench --locked -p twinpool-benches

@@ -4,6 +4,7 @@
 //!
 //! Invariant: what must come back is read from the lost pool before it was lost, and what came back past the product.
 
+mod choices;
 mod kills;
 mod names;
 mod refusals;

@@ -30,12 +30,12 @@ pub const ORIGINAL_SUB: &str = "custom:original_sub";
 
 /// Operations that change a pool and end in the same state when they come twice, the second time possibly with a refusal that
 /// says so: an attempt whose answer was lost may be repeated. Whatever makes something is not among them: it is looked for by
-/// its marker first.
-pub const REPEATABLE: [&str; 22] = [
+/// its marker first. Nor is `AdminSetUserPassword`: once it is carried out the person may choose a password, which a second one
+/// would overwrite.
+pub const REPEATABLE: [&str; 21] = [
     "AdminAddUserToGroup",
     "AdminDisableUser",
     "AdminSetUserMFAPreference",
-    "AdminSetUserPassword",
     "AdminUpdateUserAttributes",
     "DeleteUserPool",
     "DeleteUserPoolDomain",

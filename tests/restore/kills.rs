@@ -113,7 +113,7 @@ async fn clients(outage: &Outage, pool: &str) -> BTreeMap<String, String> {
 }
 
 /// Removes a rebuilt pool, so that the next one may have its domain.
-async fn remove(outage: &Outage, pool: &str) {
+pub(super) async fn remove(outage: &Outage, pool: &str) {
     let of_pool = json!({"UserPoolId": pool});
     let described = outage.recovery.must("DescribeUserPool", of_pool.clone()).await;
     let domain = json!({"UserPoolId": pool, "Domain": described["UserPool"]["Domain"]});

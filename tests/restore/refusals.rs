@@ -10,7 +10,7 @@ use twinpool_tests::{
         Outage, RECOVERY,
         portrait::Portrait,
         program::{self, Ran, twinpool},
-        small, source,
+        small, source, without_the_primary,
     },
     stand_ins::{Cognito, unique},
 };
@@ -23,11 +23,12 @@ async fn what_cannot_be_right_is_refused_before_anything_is_changed() {
     Box::pin(a_backup_that_is_not_as_it_was_planned()).await;
     Box::pin(what_the_mapping_does_not_name()).await;
     Box::pin(a_target_that_can_never_be_like_the_lost_pool()).await;
+    Box::pin(a_permission_that_is_missing()).await;
 }
 
 /// That the program refused: the command line (2) or something that has to be put right first (6), with these words.
 #[track_caller]
-fn assert_refused(ran: &Ran, says: &[&str]) {
+pub(super) fn assert_refused(ran: &Ran, says: &[&str]) {
     assert!(
         [2, 6].contains(&ran.status) && ran.stderr.starts_with("error: "),
         "{ran:?}"
@@ -37,7 +38,7 @@ fn assert_refused(ran: &Ran, says: &[&str]) {
     }
 }
 
-async fn lost(scene: &std::sync::Arc<Scene>) -> Outage {
+pub(super) async fn lost(scene: &std::sync::Arc<Scene>) -> Outage {
     let made = small::create(&Cognito::new(scene.endpoint())).await;
     Outage::of(scene, made, unpaced(), async |_| {}).await
 }
@@ -182,4 +183,21 @@ async fn a_target_that_can_never_be_like_the_lost_pool() {
         assert_refused(&refused, &[says]);
         assert_eq!(Portrait::of(&outage.recovery, &target).await, before, "{says}");
     }
+}
+
+async fn a_permission_that_is_missing() {
+    let scene = Scene::start(json!({})).await;
+    let outage = lost(&scene).await;
+    let denied = ["CreateGroup", "AdminSetUserPassword"];
+    let faults = denied.map(|operation| json!({"service": "cognito", "operation": operation, "kind": "deny"}));
+    scene.configure(without_the_primary(
+        json!({"quotas": {"enabled": false}, "faults": faults}),
+    ));
+    let refused = plan(&outage, &[]).await;
+    assert_refused(
+        &refused,
+        &["cognito-idp:CreateGroup", "cognito-idp:AdminSetUserPassword"],
+    );
+    assert!(!fs::exists(outage.path("plan.json")).expect("it can be asked"));
+    assert_eq!(outage.rebuilt().await, Vec::<String>::new());
 }

@@ -1,6 +1,6 @@
 //! A pool that uses everything, and its users afterwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use twinpool_tests::{
@@ -62,6 +62,9 @@ async fn a_pool_that_uses_everything_comes_back_but_for_what_cannot() {
             // As the mapping says.
             value["LambdaConfig"] = json!({"DefineAuthChallenge": MAPPED_FUNCTION.replace(REGION, RECOVERY)});
         }
+        if name.starts_with("client ") {
+            marker_is_read_only(value, &outage.before.settings["pool"]);
+        }
     });
     for (name, value) in &settings {
         assert_eq!(there.settings.get(name), Some(value), "{name}");
@@ -94,6 +97,23 @@ async fn a_pool_that_uses_everything_comes_back_but_for_what_cannot() {
     again_changes_nothing(&outage, &there, &pool).await;
     people_come_back(&outage, &there, &pool).await;
     a_federated_user_is_mended_after_the_next_sign_in(&outage, &there, &pool).await;
+}
+
+/// No app client may write by which attribute users are found again; who may write all of them otherwise may write the others.
+fn marker_is_read_only(client: &mut Value, pool: &Value) {
+    if let Some(read) = client.get_mut("ReadAttributes").and_then(Value::as_array_mut) {
+        read.push(json!("custom:original_sub"));
+    }
+    if client.get("WriteAttributes").is_none() {
+        let schema = pool["SchemaAttributes"].as_array().expect("a schema").iter();
+        let name = |attribute: &Value| attribute["Name"].as_str().expect("a name").to_owned();
+        // What cannot be changed is written at sign-up.
+        let is_writable = |attribute: &&Value| attribute["DeveloperOnlyAttribute"] != true;
+        let names: BTreeSet<String> = schema.filter(is_writable).map(name).collect();
+        let nobodys = ["sub", "identities", "email_verified", "phone_number_verified"];
+        let names: Vec<&String> = names.iter().filter(|name| !nobodys.contains(&name.as_str())).collect();
+        client["WriteAttributes"] = json!(names);
+    }
 }
 
 /// Everything that a run wrote to the terminal.

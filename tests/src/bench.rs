@@ -1,10 +1,11 @@
 //! The benches of whole functions: the real, optimised binaries behind a Lambda Runtime API on this machine.
 //!
-//! Four sections: [`triggers`] (what a sign-in waits for), [`replicator`] (changes a second, CPU, memory and calls of one
+//! Six sections: [`triggers`] (what a sign-in waits for), [`replicator`] (changes a second, CPU, memory and calls of one
 //! execution environment), [`end_to_end`] (lag at 40 events a second, reads of the pool), [`reconciler`] (seconds and calls of
-//! a whole walk under the quotas, memory of a large pool; its library, not its function). What they share: [`report`] (rows,
-//! targets), [`figures`] (percentiles, `/proc`), [`events`] (what Cognito, CloudTrail and SQS would send), [`server`] (HTTP
-//! doubles that cost little) and [`table`] (a double of DynamoDB that answers faster than an emulator).
+//! a whole walk under the quotas, memory of a large pool; its library, not its function), [`importer`] (the same of a whole
+//! import; its `peers`: what other tools make of the same pool). What they share: [`report`] (rows, targets),
+//! [`figures`] (percentiles, `/proc`), [`events`] (what Cognito, CloudTrail and SQS would send), [`server`] (HTTP doubles that
+//! cost little), [`table`] (a double of DynamoDB that answers faster than an emulator) and `memory_table` (one without HTTP).
 //!
 //! Invariant: a figure is measured in this run or it is not in the report; it is called local, because loopback, plain HTTP
 //! and this machine's processor are not AWS.
@@ -12,6 +13,8 @@
 pub mod end_to_end;
 pub mod events;
 pub mod figures;
+pub mod importer;
+mod memory_table;
 pub mod reconciler;
 pub mod replicator;
 pub mod report;
@@ -42,6 +45,9 @@ pub struct Arguments {
     /// In how many of a hundred of its users the backup is wrong
     #[arg(long, hide = true, default_value_t = 0)]
     pub synthetic_changed_percent: usize,
+    /// That run is an import, not a reconcile
+    #[arg(long, hide = true, value_enum, requires = "synthetic_users")]
+    pub synthetic_import: Option<importer::synthetic::Part>,
     /// Where that run keeps its documents
     #[arg(long, hide = true)]
     pub synthetic_folder: Option<PathBuf>,
@@ -58,6 +64,10 @@ pub enum Section {
     EndToEnd,
     /// The reconciler's walk and its memory.
     Reconciler,
+    /// An import and its memory.
+    Importer,
+    /// Other tools beside the importer.
+    Peers,
 }
 
 /// Where things are.
@@ -106,6 +116,14 @@ pub async fn run(arguments: Arguments) -> Result<Report, Failure> {
     if wanted(Section::Reconciler) {
         report.section("reconciler", "--only reconciler");
         Box::pin(reconciler::run(&places, &mut report)).await?;
+    }
+    if wanted(Section::Importer) {
+        report.section("importer", "--only importer");
+        Box::pin(importer::run(&places, &mut report)).await?;
+    }
+    if wanted(Section::Peers) {
+        report.section("peers", "--only peers");
+        Box::pin(importer::peers::run(&places, &mut report)).await?;
     }
     report.write(&places.scratch.join("report.json"))?;
     Ok(report)

@@ -393,7 +393,8 @@ impl Night {
         let mut after = before.clone();
         edit(&mut after);
         after.version = before.version + 1;
-        let written = self.table.put_user(&after, Some(&before)).await;
+        let superseded = before.superseded(now(), RETENTION_SECONDS);
+        let written = self.table.put_user(&after, Some(&superseded)).await;
         assert_eq!(written, Ok(twinpool_shared::port::Written::Stored));
     }
 

@@ -3,6 +3,8 @@
 //! Invariant: the backup is held against the plan's digests before the first write; what no longer agrees is not begun. Once there
 //! is a pool, the import is finished all the same, by the chunks that are laid out, and the report warns.
 
+mod sign_up;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,9 @@ pub struct ApplyOptions {
     pub holder: Holder,
     /// Whether users who failed are tried again. What is not finished is finished in any case.
     pub retry_failed: bool,
+    /// Whether sign-up and outside providers are opened although users could not be made. Whoever comes first then has their
+    /// names.
+    pub open_sign_up: bool,
 }
 
 /// What an import came to, all attempts together.
@@ -106,7 +111,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         let groups = groups(&self.backup, source).await?;
         let key = keys::state(source, &plan.id);
         let state = self.documents(source).load::<State>(&key).await?;
-        let begun = state.is_some_and(|(state, _)| state.pool.is_some());
+        let begun = state.is_some_and(|(state, _)| state.pool.is_some() || state.making);
         let mut warnings = Vec::new();
         let wanted = self.wanted_settings(plan, &groups).await?;
         let planned = plan.steps.iter().map(|step| step.digest.as_str());
@@ -118,15 +123,19 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                 "the settings in the backup are no longer those of the plan; the import goes on with those of now";
             warnings.push(what.to_owned());
         }
+        if !begun {
+            self.is_as_planned(plan, &wanted).await?;
+        }
         let chooser = Chooser::new(&self.backup, source, plan.selection()).await?;
         let layout = {
             let users = self.users_in_order(plan, &chooser).await?;
-            self.lay_out(plan, &users).await?
+            self.lay_out(plan, &users, &options.holder.owner).await?
         };
         warnings.extend(layout.warning.clone());
         let setting = Setting {
             plan: &plan.id,
             source,
+            owner: &options.holder.owner,
             target: &plan.target.pool,
             wanted: &wanted,
         };
@@ -163,9 +172,16 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .supersede(&key, &state, version, Kept::Always)
             .await?;
         self.watch.phase(Phase::Triggers, None);
-        let refused = self.attach_triggers(&setting, &configured.pool).await?;
+        let free = sign_up::names_that_are_free(&tally);
+        let closed = if free > 0 && !options.open_sign_up {
+            let left = self.left_closed(&setting).await?;
+            warnings.extend((!left.is_empty()).then(|| sign_up::stays_closed(free)));
+            left
+        } else {
+            self.attach_triggers(&setting, &configured.pool).await?
+        };
         self.watch.finished(Phase::Triggers);
-        configured.failed.extend(refused);
+        configured.failed.extend(closed);
         Ok(ApplyReport {
             warnings,
             ..report(plan, configured, tally, began.elapsed().as_secs())
@@ -220,7 +236,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     }
 }
 
-/// Before anything is made: the backup no longer agrees with the plan.
+/// Before anything is made: the backup or the target no longer agrees with the plan.
 pub(crate) fn outdated(what: &str) -> Error {
     let what =
         format!("{what} no longer those of the plan, so nothing was changed; make a new one with `twinpool plan`");

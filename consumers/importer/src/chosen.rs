@@ -44,14 +44,14 @@ impl Chooser {
     /// The version of `current` that the import makes, if it makes the user at all.
     ///
     /// # Errors
-    /// `Unmet` when the history of the user does not go back far enough; else as DynamoDB answers.
+    /// `Unmet` when the history of the user has a gap at the instant; else as DynamoDB answers.
     pub(crate) async fn choose<B: Backup>(&self, backup: &B, current: UserItem) -> Result<Option<UserItem>, Error> {
         let item = if needs_versions(&current, self.selection.as_of) {
             let versions = backup.user_versions(&self.pool, &current.record.sub).await?;
             if is_history_incomplete(&current, &versions, self.selection.as_of) {
                 let what = format!(
-                    "the backup has no version of the user {} as of {}, and their history does not go back to its beginning: \
-                     it has expired or has not arrived in this Region; plan with a later --as-of",
+                    "the backup does not have every version of the user {} as of {}: their history has expired or has not \
+                     arrived in this Region; plan with a later --as-of",
                     current.record.sub, self.selection.as_of
                 );
                 return Err(Error::new(ErrorKind::Unmet, what));

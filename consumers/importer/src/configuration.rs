@@ -4,7 +4,8 @@
 //! that this import made in this very attempt is empty, and gets every step; any other is read first, and gets what it lacks.
 //!
 //! Invariant: whatever may have been made already is looked for before it is made. The id of the pool and of each client is
-//! stored before anything else is done with it. Nothing is deleted.
+//! stored before anything else is done with it. Nothing is deleted. A process that has lost the lease makes nothing and stores
+//! nothing over what its successor has stored.
 
 mod look;
 mod steps;
@@ -15,11 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use twinpool_shared::{
-    documents::{Documents, Kept},
+    documents::Kept,
     error::Error,
     group::GroupSettings,
     import::{
-        configure::{ManualTask, Step, Wanted},
+        configure::{self, ManualTask, Step, Wanted},
         patch::{Found, patch},
         plan::TargetPool,
         progress::{State, keys},
@@ -31,6 +32,8 @@ use twinpool_shared::{
 
 use crate::{Importer, Phase};
 
+pub(crate) use self::steps::WAITS_SECONDS;
+
 /// Which configuration goes where.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting<'a> {
@@ -38,6 +41,8 @@ pub struct Setting<'a> {
     pub plan: &'a str,
     /// The pool of the backup.
     pub source: &'a str,
+    /// Who holds the lease.
+    pub owner: &'a str,
     /// The target.
     pub target: &'a TargetPool,
     /// What the target is to be set to.
@@ -67,6 +72,11 @@ pub struct FailedStep {
     /// Cognito's code, or a reason of [`twinpool_shared::error::ErrorKind`].
     pub code: String,
 }
+
+/// The code of a step that stays undone because a step before was refused, which has to be there first.
+const NO_TRIGGERS: &str = "TriggersNotAttached";
+/// The code of a step that stays undone because users are missing.
+const CLOSED: &str = "SignUpStaysClosed";
 
 /// What the pool is set to now, as far as `wanted` has anything to do with it.
 ///
@@ -102,27 +112,13 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// `Rejected` when Cognito refuses the pool itself, `Unmet` when an existing target has other immutable settings; else
     /// as Cognito and the table answer. Doing it again goes on.
     pub async fn configure(&self, setting: &Setting<'_>) -> Result<Configured, Error> {
-        let work = Work {
-            importer: self,
-            setting,
-        };
-        let stored = work.stored_state().await?;
-        let has_begun = stored.is_some();
-        let mut state = stored.unwrap_or_default();
-        let clients = work
-            .documents()
-            .load(&keys::clients(setting.source, setting.plan))
-            .await?;
+        let mut work = Work::new(self, setting).await?;
         let steps = setting.wanted.steps.iter().filter(|step| !step.phase.is_after_users());
         let steps: Vec<Step> = steps.cloned().collect();
         self.watch.phase(Phase::Configuration, u64::try_from(steps.len()).ok());
-        let (pool, is_new) = work.pool(&mut state, has_begun).await?;
-        let mut configured = Configured {
-            pool,
-            clients: clients.map_or_else(BTreeMap::new, |(clients, _)| clients),
-            ..Configured::default()
-        };
-        if steps.iter().any(|step| !state.steps.contains(&step.digest())) {
+        let (pool, is_new) = work.pool().await?;
+        let mut configured = work.configured(&pool);
+        if steps.iter().any(|step| !work.state.steps.contains(&step.digest())) {
             if is_new {
                 let rest = steps.get(1..).unwrap_or_default();
                 work.carry_out(Phase::Configuration, rest, &mut configured).await?;
@@ -132,48 +128,103 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             }
             let failed: BTreeSet<&str> = configured.failed.iter().map(|failed| failed.path.as_str()).collect();
             let done = steps.iter().filter(|step| !failed.contains(step.path().as_str()));
-            work.done(done.map(Step::digest)).await?;
+            let done = done.map(Step::digest).collect();
+            work.done(done).await?;
         }
         self.watch.finished(Phase::Configuration);
         Ok(configured)
     }
 
-    /// Lets people sign up and attaches the triggers of that, as wanted, once the users are made. What Cognito refuses comes back.
+    /// Lets people sign up, attaches the triggers of that, and lets outside providers in, as wanted, once the users are made.
+    /// What Cognito refuses comes back.
     ///
     /// # Errors
-    /// As Cognito and the table answer.
+    /// `Held` when somebody else has taken over; else as Cognito and the table answer.
     pub async fn attach_triggers(&self, setting: &Setting<'_>, pool: &str) -> Result<Vec<FailedStep>, Error> {
-        let work = Work {
-            importer: self,
-            setting,
-        };
-        let state = work.state().await?;
-        let steps = setting.wanted.steps.iter().filter(|step| step.phase.is_after_users());
-        let steps: Vec<Step> = steps
-            .filter(|step| !state.steps.contains(&step.digest()))
-            .cloned()
-            .collect();
-        let mut configured = Configured {
-            pool: pool.to_owned(),
-            ..Configured::default()
-        };
-        work.carry_out(Phase::Triggers, &steps, &mut configured).await?;
-        if configured.failed.is_empty() && !steps.is_empty() {
-            work.done(steps.iter().map(Step::digest)).await?;
+        let mut work = Work::new(self, setting).await?;
+        let mut configured = work.configured(pool);
+        for phase in [configure::Phase::SignUp, configure::Phase::OutsideSignIn] {
+            let steps: Vec<Step> = work.open().filter(|step| step.phase == phase).cloned().collect();
+            if configured.failed.is_empty() {
+                work.carry_out(Phase::Triggers, &steps, &mut configured).await?;
+            } else {
+                // What an outside provider brings has to meet the trigger that may refuse it.
+                configured
+                    .failed
+                    .extend(steps.iter().map(|step| FailedStep::of(step, NO_TRIGGERS)));
+            }
+            let failed: BTreeSet<&str> = configured.failed.iter().map(|failed| failed.path.as_str()).collect();
+            let done = steps.iter().filter(|step| !failed.contains(step.path().as_str()));
+            let done: Vec<String> = done.map(Step::digest).collect();
+            work.done(done).await?;
         }
         Ok(configured.failed)
     }
+
+    /// What [`Self::attach_triggers`] has still to do, as steps that stay undone.
+    ///
+    /// # Errors
+    /// As the table answers.
+    pub async fn left_closed(&self, setting: &Setting<'_>) -> Result<Vec<FailedStep>, Error> {
+        let work = Work::new(self, setting).await?;
+        Ok(work.open().map(|step| FailedStep::of(step, CLOSED)).collect())
+    }
 }
 
-/// The work on one target.
+impl FailedStep {
+    fn of(step: &Step, code: &str) -> Self {
+        Self {
+            path: step.path(),
+            operation: step.operation.to_owned(),
+            code: code.to_owned(),
+        }
+    }
+}
+
+/// The work on one target, with the documents as they were read and then stored by this process.
 struct Work<'a, P, W, B> {
     importer: &'a Importer<P, W, B>,
     setting: &'a Setting<'a>,
+    state: State,
+    state_version: Option<u64>,
+    clients: BTreeMap<String, String>,
+    clients_version: Option<u64>,
 }
 
-impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
+impl<'a, P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'a, P, W, B> {
+    async fn new(importer: &'a Importer<P, W, B>, setting: &'a Setting<'a>) -> Result<Self, Error> {
+        let documents = importer.documents(setting.source);
+        let state = documents.load(&keys::state(setting.source, setting.plan)).await?;
+        let clients = documents.load(&keys::clients(setting.source, setting.plan)).await?;
+        let (state, state_version) = state.map_or_else(Default::default, |(state, version)| (state, Some(version)));
+        let (clients, clients_version) =
+            clients.map_or_else(Default::default, |(clients, version)| (clients, Some(version)));
+        Ok(Self {
+            importer,
+            setting,
+            state,
+            state_version,
+            clients,
+            clients_version,
+        })
+    }
+
+    fn configured(&self, pool: &str) -> Configured {
+        Configured {
+            pool: pool.to_owned(),
+            clients: self.clients.clone(),
+            ..Configured::default()
+        }
+    }
+
+    /// The steps after the users that are not done.
+    fn open(&self) -> impl Iterator<Item = &'a Step> {
+        let steps = self.setting.wanted.steps.iter();
+        steps.filter(|step| step.phase.is_after_users() && !self.state.steps.contains(&step.digest()))
+    }
+
     /// The steps before the users that the target lacks. Clients that are there are stored as known.
-    async fn lacking(&self, configured: &mut Configured) -> Result<Vec<Step>, Error> {
+    async fn lacking(&mut self, configured: &mut Configured) -> Result<Vec<Step>, Error> {
         let (importer, wanted) = (self.importer, self.setting.wanted);
         let found = captured(&importer.reader, &importer.clock, &configured.pool, wanted).await?;
         let patch = patch(wanted, &configured.clients, &found).map_err(Error::from)?;
@@ -187,47 +238,46 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
         Ok(steps)
     }
 
-    fn documents(&self) -> Documents<'_, B> {
-        Documents {
-            backup: &self.importer.backup,
-            pool: self.setting.source,
-            clock: &self.importer.clock,
-        }
+    /// Whether this process still has the right to make anything.
+    async fn still_held(&self) -> Result<(), Error> {
+        self.importer.still_held(self.setting.source, self.setting.owner).await
     }
 
-    async fn state(&self) -> Result<State, Error> {
-        Ok(self.stored_state().await?.unwrap_or_default())
-    }
-
-    async fn stored_state(&self) -> Result<Option<State>, Error> {
+    async fn store_state(&mut self) -> Result<(), Error> {
         let key = keys::state(self.setting.source, self.setting.plan);
-        let state = self.documents().load(&key).await?;
-        Ok(state.map(|(state, _)| state))
+        let documents = self.importer.documents(self.setting.source);
+        documents
+            .supersede(&key, &self.state, self.state_version, Kept::Always)
+            .await?;
+        self.state_version = Some(self.state_version.map_or(1, |version| version + 1));
+        Ok(())
     }
 
-    async fn store_state(&self, state: &State) -> Result<(), Error> {
-        let key = keys::state(self.setting.source, self.setting.plan);
-        self.documents().replace(&key, state, Kept::Always).await
-    }
-
-    async fn store_clients(&self, clients: &BTreeMap<String, String>) -> Result<(), Error> {
+    async fn store_clients(&mut self, clients: &BTreeMap<String, String>) -> Result<(), Error> {
         let key = keys::clients(self.setting.source, self.setting.plan);
-        self.documents().replace(&key, clients, Kept::Always).await
+        let documents = self.importer.documents(self.setting.source);
+        documents
+            .supersede(&key, clients, self.clients_version, Kept::Always)
+            .await?;
+        self.clients_version = Some(self.clients_version.map_or(1, |version| version + 1));
+        Ok(())
     }
 
     /// Stores the id of the pool, at once: without it another attempt has to search.
-    async fn store_pool(&self, state: &mut State, pool: &str) -> Result<(), Error> {
-        if state.pool.as_deref() == Some(pool) {
+    async fn store_pool(&mut self, pool: &str) -> Result<(), Error> {
+        if self.state.pool.as_deref() == Some(pool) {
             return Ok(());
         }
-        state.pool = Some(pool.to_owned());
-        self.store_state(state).await
+        self.state.pool = Some(pool.to_owned());
+        self.store_state().await
     }
 
     /// Notes that these steps are done.
-    async fn done(&self, digests: impl Iterator<Item = String>) -> Result<(), Error> {
-        let mut state = self.state().await?;
-        state.steps.extend(digests);
-        self.store_state(&state).await
+    async fn done(&mut self, digests: Vec<String>) -> Result<(), Error> {
+        if digests.iter().all(|digest| self.state.steps.contains(digest)) {
+            return Ok(());
+        }
+        self.state.steps.extend(digests);
+        self.store_state().await
     }
 }

@@ -4,7 +4,8 @@
 //! names. Both are found by their user name. [`ORIGINAL_SUB`] alone does not make them the import's own, because whoever signs up
 //! under that name could write it: see [`Target::adopt`].
 //!
-//! Invariant: `MessageAction` is `SUPPRESS` in every call, so that nobody is written to; and nobody else's user is touched.
+//! Invariant: `MessageAction` is `SUPPRESS` in every call, so that nobody is written to; and nobody else's user is touched. Who is
+//! there is noted before anything else is done with them.
 
 use std::time::Duration;
 
@@ -15,12 +16,13 @@ use twinpool_shared::{
     import::{
         ORIGINAL_SUB,
         adopt::missing,
-        progress::{TAKEN, UNANSWERED},
+        pairs::Paired,
+        progress::{Outcome, TAKEN, UNANSWERED},
         recreate::Recreation,
         shape::{Shape, UserNames},
     },
     personal::{Personal, Sub},
-    port::{RawPool, Refusal, WritePool},
+    port::{RawPool, ReadPool, Refusal, WritePool},
 };
 
 use crate::{
@@ -30,9 +32,9 @@ use crate::{
 };
 
 /// How often a user is made whose making nobody answers for.
-const ATTEMPTS_MAX: u32 = 8;
+pub(crate) const ATTEMPTS_MAX: u32 = 8;
 /// Wait after the first unanswered attempt; it doubles from there.
-const WAIT: Duration = Duration::from_millis(400);
+pub(crate) const WAIT: Duration = Duration::from_millis(400);
 /// Names that are there already: as a name, or as an alias.
 const EXISTS: [&str; 2] = ["UsernameExistsException", "AliasExistsException"];
 /// Of a user who is not there, Cognito says `UserNotFoundException`: this is the pool.
@@ -41,21 +43,13 @@ const NO_POOL: &str = "ResourceNotFoundException";
 /// States that an administrator or an import job leads to, and no sign-up. [API: UserStatusType]
 const ADMINISTRATORS: [&str; 2] = ["FORCE_CHANGE_PASSWORD", "RESET_REQUIRED"];
 
-/// What is known of an earlier attempt.
+/// What is known of earlier attempts.
+#[derive(Clone, Copy)]
 pub(crate) struct Known<'a> {
-    /// The user's `sub` in the target, by the chunk's document.
-    pub(crate) new: Option<&'a Sub>,
     /// When jobs ran.
     pub(crate) imported: &'a Imported,
-}
-
-/// A user who is there.
-#[derive(Debug)]
-pub(crate) struct Made {
-    /// `sub` in the target.
-    pub(crate) sub: Sub,
-    /// Whether this very call made them: nobody can have done anything with them yet.
-    pub(crate) fresh: bool,
+    /// Whom imports of other plans made here.
+    pub(crate) earlier: &'a Paired,
 }
 
 /// The name by which a user is called who is there: their own, or, where Cognito made it, the `sub`, because an address may
@@ -67,18 +61,37 @@ pub(crate) fn name_of(shape: &Shape, user: &Recreation, sub: &Sub) -> Personal {
     }
 }
 
-impl<P: RawPool, W: WritePool> Target<'_, P, W> {
-    /// Makes `user`, or finds that an earlier attempt did.
-    pub(crate) async fn create(&self, user: &Recreation, shape: &Shape, known: &Known<'_>) -> Result<Made, Trouble> {
-        let (found, fresh) = self.make(user, shape, known).await?;
+impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
+    /// Makes `user`, or finds that an earlier attempt did, and notes them. Whether this very call made them: nobody can have
+    /// done anything with them yet.
+    pub(crate) async fn create(
+        &self,
+        user: &Recreation,
+        shape: &Shape,
+        known: Known<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<bool, Trouble> {
+        let (found, fresh) = match &outcome.new {
+            // Never made again: they may have deleted themselves.
+            Some(new) => (self.look(&name_of(shape, user, new), new, outcome.by_csv).await?, false),
+            None => self.make(user, shape, known).await?,
+        };
+        outcome.new = Some(found.sub.clone());
+        let name = name_of(shape, user, &found.sub);
+        // First of all: whoever is disabled must not use what they are given next.
         if !user.enabled && found.enabled {
-            self.disable(&name_of(shape, user, &found.sub)).await?;
+            self.disable(&name).await?;
         }
-        Ok(Made { sub: found.sub, fresh })
+        if !fresh && !outcome.by_csv {
+            let mut missing = missing(&user.attributes, &found.attributes, shape);
+            missing.remove(ORIGINAL_SUB);
+            self.set(&name, &missing).await?;
+        }
+        Ok(fresh)
     }
 
     /// The user, and whether this call made them.
-    async fn make(&self, user: &Recreation, shape: &Shape, known: &Known<'_>) -> Result<(Found, bool), Trouble> {
+    async fn make(&self, user: &Recreation, shape: &Shape, known: Known<'_>) -> Result<(Found, bool), Trouble> {
         let mut input = self.about(&user.username);
         input["UserAttributes"] = pairs(&user.attributes);
         input["MessageAction"] = json!("SUPPRESS");
@@ -97,7 +110,7 @@ impl<P: RawPool, W: WritePool> Target<'_, P, W> {
                 }
                 Err(Refusal::Refused(code)) if EXISTS.contains(&code.as_str()) => {
                     let found = self.find(&user.username).await?;
-                    return self.adopt(user, shape, known, found.ok_or(Trouble::User(code))?).await;
+                    return adopt(user, shape, known, found.ok_or(Trouble::User(code))?);
                 }
                 Err(Refusal::Refused(code)) if code == NO_POOL => {
                     let what = format!("the user pool {} is not there", self.pool);
@@ -106,7 +119,7 @@ impl<P: RawPool, W: WritePool> Target<'_, P, W> {
                 Err(Refusal::Refused(code)) => return Err(Trouble::User(code)),
                 Err(Refusal::Doubtful(_)) => {
                     if let Some(found) = self.find(&user.username).await? {
-                        return self.adopt(user, shape, known, found).await;
+                        return adopt(user, shape, known, found);
                     }
                 }
                 Err(Refusal::Failed(error)) => return Err(Trouble::Import(error)),
@@ -116,33 +129,19 @@ impl<P: RawPool, W: WritePool> Target<'_, P, W> {
         }
         Err(Trouble::User(UNANSWERED.to_owned()))
     }
+}
 
-    /// Takes a user over who is there, if the import made them, with what they lack.
-    ///
-    /// The marker is needed and does not suffice: where clients may write it, anybody could sign up under the name with it. So
-    /// the chunk's document names the user, or they are in a state that no sign-up reaches, or a job of the import made them.
-    async fn adopt(
-        &self,
-        user: &Recreation,
-        shape: &Shape,
-        known: &Known<'_>,
-        mut found: Found,
-    ) -> Result<(Found, bool), Trouble> {
-        let is_noted = known.new == Some(&found.sub);
-        let is_made_by_administrator = ADMINISTRATORS.contains(&found.status.as_str());
-        let is_by_job = found.created.is_some_and(|created| known.imported.covers(created));
-        if !found.is_of(&user.sub) || !(is_noted || is_made_by_administrator || is_by_job) {
-            return Err(Trouble::User(TAKEN.to_owned()));
-        }
-        let name = name_of(shape, user, &found.sub);
-        // First of all: whoever is disabled must not use what they are given next.
-        if !user.enabled && found.enabled {
-            self.disable(&name).await?;
-            found.enabled = false;
-        }
-        let mut missing = missing(&user.attributes, &found.attributes, shape);
-        missing.remove(ORIGINAL_SUB);
-        self.set(&name, &missing).await?;
-        Ok((found, false))
+/// Takes a user over who is there, if the import made them.
+///
+/// The marker is needed and does not suffice: where clients may write it, anybody could sign up under the name with it. So an
+/// earlier import's chunk names the user, or they are in a state that no sign-up reaches, or a job of this import made them.
+fn adopt(user: &Recreation, shape: &Shape, known: Known<'_>, found: Found) -> Result<(Found, bool), Trouble> {
+    let is_named = shape.names != UserNames::Own || found.is_named(&user.username, shape);
+    let is_noted = known.earlier.new_sub(&user.sub).as_ref() == Some(&found.sub);
+    let is_made_by_administrator = ADMINISTRATORS.contains(&found.status.as_str());
+    let is_by_job = found.created.is_some_and(|created| known.imported.covers(created));
+    if found.is_of(&user.sub) && is_named && (is_noted || is_made_by_administrator || is_by_job) {
+        return Ok((found, false));
     }
+    Err(Trouble::User(TAKEN.to_owned()))
 }

@@ -3,6 +3,8 @@
 //! Invariant: removes nothing but a pool that has the plan's tag and the name of a drill, and the documents of that plan. A pool
 //! without both is never removed, whoever asks.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -22,13 +24,11 @@ use twinpool_shared::{
 
 use crate::{
     ApplyOptions, ApplyReport, Importer, Phase,
+    configuration::WAITS_SECONDS,
     verify::{VerifyOrder, VerifyReport},
 };
 
-/// What the name of a drill's pool begins with.
-pub const NAME_PREFIX: &str = "twinpool-drill-";
-/// Keys that are removed with one call of the port.
-const REMOVED_AT_ONCE: usize = 100;
+pub use twinpool_shared::import::configure::DRILL_PREFIX as NAME_PREFIX;
 
 /// What a drill came to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,8 +84,16 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         } else {
             Box::pin(self.remove_drill_as(plan, &options.holder)).await
         };
-        let mut report = rehearsed?;
-        report.removed = removed?;
+        let (mut report, removed) = match (rehearsed, removed) {
+            (Ok(report), Ok(removed)) => (report, removed),
+            (Err(error), Ok(_)) => return Err(error),
+            (Ok(_), Err(left)) => return Err(Error::new(left.kind, still_there(&left, plan))),
+            (Err(error), Err(left)) => {
+                let what = format!("{}; and {}", error.what, still_there(&left, plan));
+                return Err(Error::new(error.kind, what));
+            }
+        };
+        report.removed = removed;
         report.removal_seconds = began.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -131,7 +139,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     }
 
     /// Removes the pool that the drill of `plan` made, with its domain and the documents of the plan. `true` when it is gone,
-    /// also where there was none.
+    /// also where there was none. An answer that was lost may have led to two: all with the drill's name and tag go.
     ///
     /// # Errors
     /// `BadSetting` when the pool is not of that drill; else as Cognito and the table answer. Doing it again goes on.
@@ -141,12 +149,20 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .documents(source)
             .load::<State>(&keys::state(source, &plan.id))
             .await?;
-        let pool = match state.and_then(|(state, _)| state.pool) {
-            Some(pool) => Some(pool),
-            None => self.pool_of_drill(plan).await?,
-        };
+        let state = state.map(|(state, _)| state).unwrap_or_default();
         self.watch.phase(Phase::Removal, Some(3));
-        if let Some(pool) = pool {
+        let mut pools = BTreeSet::from_iter(state.pool.clone());
+        // One that was about to be made may be listed late; nobody knows its id.
+        let looks = if state.pool.is_none() && state.making {
+            WAITS_SECONDS.len()
+        } else {
+            1
+        };
+        for seconds in WAITS_SECONDS.iter().take(looks) {
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            pools.extend(self.pools_of_drill(plan).await?);
+        }
+        for pool in pools {
             self.remove_pool(plan, &pool).await?;
         }
         self.watch.advanced(Phase::Removal, 2);
@@ -155,8 +171,9 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         Ok(true)
     }
 
-    /// The pool of the drill, by its name and tag: a drill that was killed may not have noted it.
-    async fn pool_of_drill(&self, plan: &Plan) -> Result<Option<String>, Error> {
+    /// The pools of the drill, by name and tag: a drill that was killed may have noted none.
+    async fn pools_of_drill(&self, plan: &Plan) -> Result<Vec<String>, Error> {
+        let mut pools = Vec::new();
         let mut token: Option<String> = None;
         loop {
             let mut input = json!({"MaxResults": 60});
@@ -164,19 +181,24 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                 input["NextToken"] = json!(token);
             }
             let page = self.reader.call("ListUserPools", input).await?;
-            let pools = page.get("UserPools").and_then(Value::as_array);
-            for id in pools.into_iter().flatten().filter_map(|pool| {
+            let listed = page.get("UserPools").and_then(Value::as_array);
+            for id in listed.into_iter().flatten().filter_map(|pool| {
                 let is_named = pool.get("Name").and_then(Value::as_str) == Some(plan.target_name());
                 pool.get("Id").and_then(Value::as_str).filter(|_| is_named)
             }) {
-                let shown = self.reader.call("DescribeUserPool", json!({"UserPoolId": id})).await?;
+                let shown = match self.reader.call("DescribeUserPool", json!({"UserPoolId": id})).await {
+                    Ok(shown) => shown,
+                    // Removed before, and listed still.
+                    Err(error) if error.kind == ErrorKind::NotFound => continue,
+                    Err(error) => return Err(error),
+                };
                 if is_of_drill(shown.get("UserPool").unwrap_or(&Value::Null), plan).is_ok() {
-                    return Ok(Some(id.to_owned()));
+                    pools.push(id.to_owned());
                 }
             }
             token = page.get("NextToken").and_then(Value::as_str).map(str::to_owned);
             if token.is_none() {
-                return Ok(None);
+                return Ok(pools);
             }
         }
     }
@@ -225,18 +247,25 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         let source = plan.source.pool.as_str();
         let chunks = (0..plan.users.chunks as usize).map(|number| keys::chunk(source, &plan.id, number));
         let chunks: Vec<Key> = chunks.collect();
-        for some in chunks.chunks(REMOVED_AT_ONCE) {
-            self.backup.remove_documents(some).await?;
-        }
+        self.remove_paced(&chunks).await?;
         let state = keys::state(source, &plan.id);
         let rest = self.backup.documents(&state.pk, &format!("{}#", plan.id)).await?;
         let rest: Vec<Key> = rest.into_iter().map(|document| document.key).collect();
-        let plan = keys::plan(source, &plan.id);
+        let (id, plan) = (plan.id.as_str(), keys::plan(source, &plan.id));
         let others: Vec<Key> = rest.into_iter().filter(|key| *key != state && *key != plan).collect();
-        self.backup.remove_documents(&others).await?;
+        self.remove_paced(&others).await?;
         self.backup.remove_documents(&[state]).await?;
+        self.forget_import(source, id).await?;
         self.backup.remove_documents(&[plan]).await
     }
+}
+
+/// What is told of a removal that failed.
+fn still_there(error: &Error, plan: &Plan) -> String {
+    format!(
+        "what the drill made was not removed: {}; remove it with twinpool drill --target-region {} --pool {} --table {} --remove {}",
+        error.what, plan.target.region, plan.source.pool, plan.source.table, plan.id
+    )
 }
 
 /// Whether a pool is the one that the drill of `plan` made.

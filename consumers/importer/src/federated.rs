@@ -17,13 +17,14 @@ use twinpool_shared::{
         adopt::missing_of_federated,
         plan::Plan,
         progress::{Chunk, NAMELESS, Outcome, Stage, State, keys},
-        recreate::NotMade,
+        recreate::{NotMade, of_federated},
         select::effective,
         shape::Shape,
     },
     item::UserItem,
     personal::{Personal, Sub},
     port::{Backup, RawPool, ReadPool, WritePool},
+    user::Attributes,
 };
 
 use crate::{
@@ -31,7 +32,7 @@ use crate::{
     chosen::Chooser,
     layout::missing,
     plan::groups,
-    target::{Target, Trouble},
+    target::{Found, Target, Trouble},
 };
 
 /// Chunks at the same time.
@@ -68,8 +69,8 @@ struct Repair<'a> {
 }
 
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
-    /// Gives every federated user who has signed in since `plan` was carried out their old `sub`, groups and disabled flag, and
-    /// notes them in the sub map.
+    /// Gives every federated user who has signed in since `plan` was carried out their old `sub`, disabled flag, attributes that no
+    /// provider sets, further identities and groups, and notes them in the sub map.
     ///
     /// # Errors
     /// `Held` when another import of the pool is at work, `NotFound` when the plan was not carried out; else as Cognito and the
@@ -125,7 +126,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     }
 
     /// Attributes that identity providers of the target set at every sign-in.
-    async fn mapped(&self, pool: &str) -> Result<BTreeSet<String>, Error> {
+    pub(crate) async fn mapped(&self, pool: &str) -> Result<BTreeSet<String>, Error> {
         let mut mapped = BTreeSet::new();
         let mut input = json!({"UserPoolId": pool, "MaxResults": PROVIDERS_PAGE});
         loop {
@@ -156,7 +157,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         let left: Vec<Sub> = chunk
             .users
             .iter_mut()
-            .filter(|user| federated(user) && user.new.is_none())
+            .filter(|user| federated(user) && (user.new.is_none() || !user.failed.is_empty()))
             .map(|user| user.sub.clone())
             .collect();
         report.mended = report.federated - left.len() as u64;
@@ -164,6 +165,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         if left.is_empty() {
             return Ok(report);
         }
+        let before = chunk.clone();
         let items = self.chosen_among(repair.chooser, source, &left).await?;
         let items: HashMap<Sub, UserItem> = items.into_iter().map(|item| (item.record.sub.clone(), item)).collect();
         let target = Target {
@@ -175,18 +177,17 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .filter_map(|user| std::future::ready(items.get(&user.sub).map(|item| (user, item))))
             .map(|(user, item)| async move { mend(&target, repair, user, item).await })
             .buffer_unordered(USERS_AHEAD);
-        let before = report.mended;
         while let Some(mended) = users.next().await {
             self.watch.advanced(Phase::Repair, 1);
             match mended {
-                Ok(true) => report.mended += 1,
-                Ok(false) => report.waiting += 1,
-                Err(Trouble::User(code)) => *report.failed.entry(code).or_default() += 1,
+                Ok(Mended::Whole) => report.mended += 1,
+                Ok(Mended::Waiting) => report.waiting += 1,
+                Ok(Mended::Partly(code)) | Err(Trouble::User(code)) => *report.failed.entry(code).or_default() += 1,
                 Err(Trouble::Import(error)) => return Err(error),
             }
         }
         drop(users);
-        if report.mended > before {
+        if chunk != before {
             self.documents(source)
                 .supersede(&key, &chunk, Some(version), Kept::Always)
                 .await?;
@@ -195,51 +196,93 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     }
 }
 
-/// Mends a user who has signed in; whether they have.
-async fn mend<P: RawPool, W: WritePool>(
+/// What became of a federated user.
+enum Mended {
+    /// They have not signed in yet.
+    Waiting,
+    /// All is done.
+    Whole,
+    /// They are there, and something failed, with this code at first. Another repair tries it again.
+    Partly(String),
+}
+
+/// Mends a user who has signed in, and notes them. What fails is noted as well, and the rest is done all the same.
+async fn mend<P: ReadPool + RawPool, W: WritePool>(
     target: &Target<'_, P, W>,
     repair: &Repair<'_>,
     outcome: &mut Outcome,
     item: &UserItem,
-) -> Result<bool, Trouble> {
-    let Some(name) = item.record.username() else {
+) -> Result<Mended, Trouble> {
+    let Some(known) = item.record.attributes.as_ref().map(|facet| &facet.data) else {
         return Err(Trouble::User(NAMELESS.to_owned()));
     };
-    let Some(found) = target.find(name).await?.filter(|found| found.status == FEDERATED) else {
-        return Ok(false);
+    let name = &known.username;
+    let found = target.find(name).await?;
+    let Some(found) = found.filter(|found| found.status == FEDERATED && found.is_named(name, repair.shape)) else {
+        return Ok(Mended::Waiting);
     };
-    // First of all: the identity provider lets them in until then.
+    outcome.new = Some(found.sub.clone());
+    let code = match give_back(target, repair, outcome, (item, known), &found).await {
+        Ok(()) => None,
+        Err(Trouble::User(code)) => Some(code),
+        Err(stops) => return Err(stops),
+    };
+    outcome.went_through(Stage::Memberships, code.clone());
+    Ok(code.map_or(Mended::Whole, Mended::Partly))
+}
+
+/// Gives a federated user who is there what they had, as far as Cognito takes it; the first failure is told.
+async fn give_back<P: ReadPool + RawPool, W: WritePool>(
+    target: &Target<'_, P, W>,
+    repair: &Repair<'_>,
+    outcome: &mut Outcome,
+    (item, known): (&UserItem, &Attributes),
+    found: &Found,
+) -> Result<(), Trouble> {
+    let name = &known.username;
+    // First of all: the identity provider lets them in until then. Who stays enabled gets nothing.
     let disabled = item.record.account.as_ref().is_some_and(|facet| !facet.data.enabled);
     if disabled && found.enabled {
         target.disable(name).await?;
     }
+    let mut first = Ok(());
     if !found.is_of(&outcome.sub) {
         let marker = BTreeMap::from([(ORIGINAL_SUB.to_owned(), Personal::new(outcome.sub.as_str()))]);
-        target.set(name, &marker).await?;
+        and_then(&mut first, target.set(name, &marker).await)?;
     }
-    // What Cognito refuses of them is told once the groups are there.
-    let attributes = match &item.record.attributes {
-        Some(facet) => {
-            let missing = missing_of_federated(&facet.data.values, &found.attributes, repair.mapped, repair.shape);
-            match target.set(name, &missing).await {
-                Err(Trouble::User(code)) => Some(code),
-                Err(stops) => return Err(stops),
-                Ok(()) => None,
+    let missing = missing_of_federated(&known.values, &found.attributes, repair.mapped, repair.shape);
+    and_then(&mut first, target.set(name, &missing).await)?;
+    (outcome.links, outcome.memberships) = (0, 0);
+    if let Some((own, others)) = of_federated(known) {
+        for link in &others {
+            // A federated user is named by the identity for which Cognito made them. [API: AdminLinkProviderForUser]
+            let made_for = json!({"ProviderName": own.provider, "ProviderAttributeValue": own.user_id.expose()});
+            let is_there = link.is_in(found.attributes.get("identities"));
+            if is_there || and_then(&mut first, target.link(name, made_for, link).await)? {
+                outcome.links += 1;
             }
         }
-        None => None,
-    };
-    let groups = effective(&item.record, repair.groups, repair.plan.source.as_of);
-    for group in &groups {
-        target.join(name, group).await?;
     }
-    if let Some(code) = attributes {
-        return Err(Trouble::User(code));
+    for group in effective(&item.record, repair.groups, repair.plan.source.as_of) {
+        if and_then(&mut first, target.join(name, &group).await)? {
+            outcome.memberships += 1;
+        }
     }
-    outcome.new = Some(found.sub);
-    outcome.memberships = groups.len() as u64;
-    outcome.done = Some(Stage::Preferences);
-    Ok(true)
+    first
+}
+
+/// Notes the `first` failure that concerns the user alone. Whether there was none now.
+fn and_then(first: &mut Result<(), Trouble>, done: Result<(), Trouble>) -> Result<bool, Trouble> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(Trouble::User(code)) => {
+            if first.is_ok() {
+                *first = Err(Trouble::User(code));
+            }
+            Ok(false)
+        }
+        Err(stops) => Err(stops),
+    }
 }
 
 #[cfg(test)]

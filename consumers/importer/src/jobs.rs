@@ -22,7 +22,8 @@ use twinpool_shared::{
         ORIGINAL_SUB,
         csv::{Header, Part, PartLimit},
         pairs::{Paired, Pairs},
-        progress::{Job, keys},
+        plan::TargetPool,
+        progress::{Chunk, Job, Outcome, Stage, keys},
         recreate::{Fate, Recreation},
         select::Class,
         shape::Shape,
@@ -47,10 +48,10 @@ const WALKS: usize = 4;
 const IMPORTED: &str = "RESET_REQUIRED";
 /// The status where users sign in by a code, and of whoever has reset the password since.
 const CONFIRMED: &str = "CONFIRMED";
-/// How often the users are listed again when jobs made more than are shown; `ListUsers` lags.
-const WALKS_MORE: u32 = 5;
-/// Wait before they are listed again; it doubles from there.
-const WALK_WAIT: Duration = Duration::from_secs(5);
+/// Wait before the users are listed a last time when jobs made more than are shown; `ListUsers` lags.
+const WALK_WAIT: Duration = Duration::from_secs(20);
+/// Chunks read at the same time.
+const CHUNKS_AHEAD: usize = 16;
 
 /// Users whom import jobs made.
 #[derive(Clone, Debug, Default)]
@@ -110,13 +111,18 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                     self.run_job(work, &header, role, &mut stored).await?;
                 }
                 expected += stored.job.imported;
-                imported.ran.append(&mut stored.job.ran);
+                // Where people can sign up, one who did while a job ran is not the job's.
+                if matches!(work.plan.target.pool, TargetPool::New { .. }) {
+                    imported.ran.append(&mut stored.job.ran);
+                }
                 from = stored.job.to;
                 number += 1;
             }
         }
         imported.header = Some(header);
-        imported.pairs = self.imported(work, &imported, expected).await?;
+        if self.somebody_is_open(work).await? {
+            imported.pairs = self.imported(work, &imported, expected).await?;
+        }
         self.watch.finished(Phase::Jobs);
         Ok(imported)
     }
@@ -177,22 +183,41 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// Finds the users whom jobs made, `expected` by their own count. Whoever `ListUsers` does not show in the end, the lanes find
     /// by name.
     async fn imported(&self, work: &Work<'_>, jobs: &Imported, expected: u64) -> Result<Paired, Error> {
-        let mut wait = WALK_WAIT;
-        for _ in 0..=WALKS_MORE {
-            let walks: Vec<Pairs> = stream::iter(SHARDS)
-                .map(|first| Box::pin(self.imported_of(work.pool, jobs, Some(first))))
-                .buffer_unordered(WALKS)
-                .try_collect()
-                .await?;
-            let found = Pairs::merge(walks).finish();
-            if found.len() as u64 >= expected {
-                return Ok(found);
-            }
-            sleep(wait).await;
-            wait *= 2;
+        let walks: Vec<Pairs> = stream::iter(SHARDS)
+            .map(|first| Box::pin(self.imported_of(work.pool, jobs, Some(first))))
+            .buffer_unordered(WALKS)
+            .try_collect()
+            .await?;
+        let found = Pairs::merge(walks).finish_unambiguous();
+        if found.len() as u64 >= expected {
+            return Ok(found);
         }
         // Whoever no prefix shows may still be in the whole list.
-        Ok(self.imported_of(work.pool, jobs, None).await?.finish())
+        let found = self.imported_of(work.pool, jobs, None).await?.finish_unambiguous();
+        if found.len() as u64 >= expected {
+            return Ok(found);
+        }
+        sleep(WALK_WAIT).await;
+        Ok(self.imported_of(work.pool, jobs, None).await?.finish_unambiguous())
+    }
+
+    /// Whether there is a user who may have come by a job and is not noted yet.
+    async fn somebody_is_open(&self, work: &Work<'_>) -> Result<bool, Error> {
+        let source = work.plan.source.pool.as_str();
+        let chunks = stream::iter(0..work.layout.runs.iter().map(|run| run.chunks).sum())
+            .map(|number| async move {
+                let key = keys::chunk(source, &work.plan.id, number);
+                self.documents(source).load::<Chunk>(&key).await
+            })
+            .buffered(CHUNKS_AHEAD);
+        let open = |user: &Outcome| user.new.is_none() && user.needs(Stage::Create, work.retry);
+        let mut chunks = std::pin::pin!(chunks);
+        while let Some(chunk) = chunks.try_next().await? {
+            if chunk.is_some_and(|(chunk, _)| chunk.users.iter().any(open)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     async fn imported_of(&self, pool: &str, jobs: &Imported, first: Option<char>) -> Result<Pairs, Error> {

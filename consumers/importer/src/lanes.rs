@@ -2,7 +2,8 @@
 //!
 //! Every [`Stage`] is a lane of its own: making users, passwords, memberships and MFA preferences wait for different quotas, and
 //! none waits for another's. A lane takes a chunk when the lane before it is done with it, so that whoever was seen most recently
-//! comes first in all of them. Between lanes a chunk is a number and a bit for each user; the users are read again, and memory
+//! comes first in all of them. No lane begins a class of users ([`Run`]) before it is through with the one before, and none begins
+//! deleted users while a living one may still take a name or an address of theirs. Between lanes a chunk is a number and a bit for each user; the users are read again, and memory
 //! stays flat however far one lane is ahead.
 //!
 //! Invariant: a chunk is handed on when its document says what was done with all of it.
@@ -14,10 +15,10 @@ use std::{
 };
 
 use futures::{
-    Stream, StreamExt, TryStreamExt,
+    StreamExt, TryStreamExt,
     channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
     future::try_join4,
-    stream,
+    stream::{self, BoxStream},
 };
 use tokio::time::Instant;
 use twinpool_shared::{
@@ -25,21 +26,23 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     group::GroupRecord,
     import::{
-        plan::Plan,
-        progress::{Chunk, NOT_IN_BACKUP, Outcome, Stage, Tally, UNANSWERED, keys},
+        pairs::Paired,
+        plan::{Plan, TargetPool},
+        progress::{Chunk, LIVING_FIRST, NOT_IN_BACKUP, Outcome, Stage, State, Tally, UNANSWERED, keys},
         recreate::{Fate, recreate},
-        select::effective,
+        select::{Class, Run, effective},
         shape::Shape,
     },
     item::UserItem,
     personal::Sub,
-    port::{Backup, RawPool, WritePool},
+    port::{Backup, RawPool, ReadPool, WritePool},
     time::Timestamp,
 };
 
 use crate::{
     Importer, Phase,
     chosen::Chooser,
+    create::Known,
     jobs::Imported,
     layout::{Layout, missing},
     stages::Passing,
@@ -97,9 +100,24 @@ impl Handed {
     }
 }
 
-impl<P: RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
+impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// Takes all users through all lanes.
+    ///
+    /// # Errors
+    /// `Unmet` when somebody is neither made nor failed nor left out in the end; else as Cognito and the table answer.
     pub(crate) async fn lanes(&self, work: &Work<'_>) -> Result<Tally, Error> {
+        let source = work.plan.source.pool.as_str();
+        let is_existing = matches!(work.plan.target.pool, TargetPool::Existing { .. });
+        let state = keys::state(source, &work.plan.id);
+        let state = self.documents(source).load::<State>(&state).await?;
+        let finished = state.is_some_and(|(state, _)| state.users.is_some());
+        // Until all users are made nobody can sign up in a pool that is new.
+        let guarded = work.retry || finished || is_existing;
+        let earlier = if is_existing {
+            self.made_earlier(source, &work.plan.id, work.pool).await?
+        } else {
+            Paired::default()
+        };
         let count = work.layout.users;
         for stage in Stage::ALL {
             self.watch.phase(phase(stage), Some(count));
@@ -110,29 +128,43 @@ impl<P: RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             work,
             stage,
             unanswered: &unanswered,
+            known: Known {
+                imported: work.imported,
+                earlier: &earlier,
+            },
+            guarded,
         };
         let mut begin = 0;
-        let mut runs = Vec::with_capacity(work.layout.runs.len());
+        let mut chunks = Vec::with_capacity(work.layout.runs.len());
         for run in &work.layout.runs {
-            let chunks = begin..begin + run.chunks;
-            begin = chunks.end;
+            let numbers = begin..begin + run.chunks;
+            begin = numbers.end;
             let handed = |number| Handed {
                 number,
                 fresh: 0,
                 since: (self.clock)(),
             };
-            runs.push(stream::iter(chunks.map(handed)));
+            chunks.push(stream::iter(numbers.map(handed)).boxed());
         }
-        let (made, to_password) = unbounded();
-        let (ready, to_memberships) = unbounded();
-        let (joined, to_preferences) = unbounded();
+        let count = work.layout.runs.len();
+        let (made, to_password) = channels(count);
+        let (ready, to_preferences) = channels(count);
+        let (preferred, to_memberships) = channels(count);
         let lanes = try_join4(
-            Box::pin(lane(Stage::Create).run(runs, Some(made))),
-            Box::pin(lane(Stage::Password).run([to_password], Some(ready))),
-            Box::pin(lane(Stage::Memberships).run([to_memberships], Some(joined))),
-            Box::pin(lane(Stage::Preferences).run::<UnboundedReceiver<_>>([to_preferences], None)),
+            Box::pin(lane(Stage::Create).run(chunks, made)),
+            Box::pin(lane(Stage::Password).run(to_password, ready)),
+            Box::pin(lane(Stage::Preferences).run(to_preferences, preferred)),
+            Box::pin(lane(Stage::Memberships).run(to_memberships, Vec::new())),
         );
         let (_, _, _, tally) = lanes.await?;
+        if tally.open > 0 {
+            let what = format!(
+                "{} users were not gone through although every chunk was: another process has written the import's documents; \
+                 apply the plan again",
+                tally.open
+            );
+            return Err(Error::new(ErrorKind::Unmet, what));
+        }
         Ok(tally)
     }
 
@@ -164,13 +196,22 @@ impl<P: RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     }
 }
 
+/// A way from one lane to the next for each of `count` runs.
+fn channels<'a>(count: usize) -> (Vec<UnboundedSender<Handed>>, Vec<BoxStream<'a, Handed>>) {
+    let channel = |_| {
+        let (to, from): (_, UnboundedReceiver<Handed>) = unbounded();
+        (to, from.boxed())
+    };
+    (0..count).map(channel).unzip()
+}
+
 /// The phase in which an onlooker sees a stage.
 fn phase(stage: Stage) -> Phase {
     match stage {
         Stage::Create => Phase::Users,
         Stage::Password => Phase::Passwords,
-        Stage::Memberships => Phase::Memberships,
         Stage::Preferences => Phase::Preferences,
+        Stage::Memberships => Phase::Memberships,
     }
 }
 
@@ -181,21 +222,29 @@ struct Lane<'a, P, W, B> {
     stage: Stage,
     /// Users in a row, of all lanes, that nobody answered for.
     unanswered: &'a AtomicU32,
+    /// What earlier attempts did.
+    known: Known<'a>,
+    /// Whether names may be somebody else's by now.
+    guarded: bool,
 }
 
-impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
-    /// Takes the chunks of `runs` through the lane and hands them on. All of a run are through before the next one begins.
-    async fn run<S: Stream<Item = Handed>>(
-        self,
-        runs: impl IntoIterator<Item = S>,
-        to: Option<UnboundedSender<Handed>>,
-    ) -> Result<Tally, Error> {
+impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
+    /// Takes the chunks of each run through the lane and hands them on. All of a run are through before the next one begins.
+    async fn run(self, from: Vec<BoxStream<'_, Handed>>, to: Vec<UnboundedSender<Handed>>) -> Result<Tally, Error> {
         let mut tally = Tally::default();
-        for from in runs {
-            let passed = from.map(|handed| self.chunk(handed)).buffer_unordered(CHUNKS_AHEAD);
+        let mut to = to.into_iter();
+        // Whether a living user may still take a name or an address.
+        let mut withheld = false;
+        for (run, from) in self.work.layout.runs.iter().zip(from) {
+            let to = to.next();
+            let held_back = withheld && run.class == Class::Deleted;
+            let passed = from
+                .map(|handed| self.chunk(handed, held_back))
+                .buffer_unordered(CHUNKS_AHEAD);
             let mut passed = std::pin::pin!(passed);
             while let Some((handed, chunk)) = passed.try_next().await? {
                 tally.add(&chunk);
+                withheld |= self.withholds(run, &chunk);
                 if let Some(to) = &to {
                     // The next lane ends before this one only with an error, which ends this one as well.
                     let _ended = to.unbounded_send(handed);
@@ -206,17 +255,21 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
         Ok(tally)
     }
 
-    async fn chunk(&self, mut handed: Handed) -> Result<(Handed, Chunk), Error> {
+    fn withholds(&self, run: &Run, chunk: &Chunk) -> bool {
+        run.class != Class::Deleted && chunk.users.iter().any(|user| user.withholds(self.stage))
+    }
+
+    /// Takes a chunk through the lane, or notes that its users are `held_back`.
+    async fn chunk(&self, mut handed: Handed, held_back: bool) -> Result<(Handed, Chunk), Error> {
         let plan = self.work.plan;
         self.importer.still_held(&plan.source.pool, self.work.owner).await?;
         let documents = self.importer.documents(&plan.source.pool);
         let key = keys::chunk(&plan.source.pool, &plan.id, handed.number);
         let loaded = documents.load::<Chunk>(&key).await?;
         let (mut chunk, mut version) = loaded.ok_or_else(|| missing(handed.number))?;
+        let retry = self.work.retry && !chunk.was_retried(self.stage, self.work.owner);
         let users = chunk.users.iter().cloned().enumerate();
-        let users: Vec<(usize, Outcome)> = users
-            .filter(|(_, user)| user.needs(self.stage, self.work.retry))
-            .collect();
+        let users: Vec<(usize, Outcome)> = users.filter(|(_, user)| user.needs(self.stage, retry)).collect();
         self.advanced(chunk.users.len() - users.len());
         if users.is_empty() {
             return Ok((handed, chunk));
@@ -230,9 +283,9 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
         let passing = stream::iter(users).map(|(place, mut user)| {
             let fate = fates.get(&user.sub);
             async move {
-                let fresh = since.is_fresh(place, (self.importer.clock)());
-                let fresh = self.user(&mut user, fate, fresh).await?;
-                Ok::<_, Error>((place, user, fresh))
+                let fresh = || since.is_fresh(place, (self.importer.clock)());
+                let made = Box::pin(self.user(&mut user, fate, &fresh, held_back)).await?;
+                Ok::<_, Error>((place, user, made))
             }
         });
         let ahead = match self.stage {
@@ -241,21 +294,30 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
         };
         let mut passing = std::pin::pin!(passing.buffer_unordered(ahead));
         let mut stored = Instant::now();
-        while let Some((place, user, fresh)) = passing.try_next().await? {
+        while let Some((place, user, made)) = passing.try_next().await? {
             chunk.users[place] = user;
-            handed.fresh |= u128::from(fresh) << place;
+            handed.fresh |= u128::from(made) << place;
             if stored.elapsed() >= STORE_AFTER {
                 documents.supersede(&key, &chunk, Some(version), Kept::Always).await?;
                 version += 1;
                 stored = Instant::now();
             }
         }
+        if retry {
+            chunk.retried.insert(self.stage, self.work.owner.to_owned());
+        }
         documents.supersede(&key, &chunk, Some(version), Kept::Always).await?;
         Ok((handed, chunk))
     }
 
     /// Takes a user through the lane. Whether this process made them.
-    async fn user(&self, outcome: &mut Outcome, fate: Option<&Fate>, fresh: bool) -> Result<bool, Error> {
+    async fn user(
+        &self,
+        outcome: &mut Outcome,
+        fate: Option<&Fate>,
+        fresh: &(dyn Fn() -> bool + Send + Sync),
+        held_back: bool,
+    ) -> Result<bool, Error> {
         let user = match fate {
             Some(Fate::Made(user)) => user,
             Some(Fate::NotMade(reason)) => {
@@ -271,6 +333,12 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
             }
         };
         outcome.first.clone_from(&user.first);
+        if held_back {
+            self.importer.watch.failed(&outcome.sub, LIVING_FIRST);
+            outcome.went_through(self.stage, Some(LIVING_FIRST.to_owned()));
+            self.advanced(1);
+            return Ok(false);
+        }
         if self.stage == Stage::Create && outcome.new.is_none() {
             outcome.new = self.work.imported.new_sub(user, self.work.shape);
             outcome.by_csv = outcome.new.is_some();
@@ -280,15 +348,16 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
             writer: &self.importer.writer,
             pool: self.work.pool,
         };
-        let mut passing = Passing {
+        let passing = Passing {
             user,
             shape: self.work.shape,
             fresh,
-            imported: self.work.imported,
+            known: self.known,
+            guarded: self.guarded,
         };
-        let failure = match Box::pin(target.pass(self.stage, &mut passing, outcome)).await {
-            Ok(()) => None,
-            Err(Trouble::User(code)) => Some(code),
+        let (made, failure) = match Box::pin(target.pass(self.stage, &passing, outcome)).await {
+            Ok(made) => (made, None),
+            Err(Trouble::User(code)) => (false, Some(code)),
             Err(Trouble::Import(error)) => return Err(error),
         };
         self.judge(failure.as_deref())?;
@@ -297,7 +366,7 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
         }
         outcome.went_through(self.stage, failure);
         self.advanced(1);
-        Ok(passing.fresh)
+        Ok(made)
     }
 
     /// One user without an answer is that user's failure; one after the other is the end of the import.
@@ -319,6 +388,8 @@ impl<P: RawPool, W: WritePool, B: Backup> Lane<'_, P, W, B> {
     }
 }
 
+#[cfg(test)]
+mod guard_tests;
 #[cfg(test)]
 mod hostile_tests;
 #[cfg(test)]

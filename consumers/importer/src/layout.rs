@@ -3,24 +3,27 @@
 //!
 //! Invariant: who is in a chunk that is laid out stays in it, and nobody is in two.
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use twinpool_shared::{
     documents::Kept,
     error::{Error, ErrorKind},
     import::{
         pairs::{Paired, Pairs},
         plan::Plan,
-        progress::{Chunk, Outcome, State, keys},
+        progress::{Chunk, State, keys},
         select::{CHUNK_USERS, Class, Ordered, Run},
     },
     personal::Sub,
     port::Backup,
 };
 
-use crate::{Importer, apply::outdated};
+use crate::{Importer, apply::outdated, documents::Pace};
 
-/// Chunks written or read at the same time.
+/// Chunks written or read at the same time. Between two batches the lease is looked at.
 const CHUNKS_AHEAD: usize = 16;
+/// Chunks written in a second. A fresh one takes 5 write units, and all are in one partition, which takes 1,000 a second and
+/// belongs to others as well. [Developer guide of DynamoDB: partitions]
+const CHUNKS_PER_SECOND: u32 = 100;
 
 /// The chunks of an import.
 #[derive(Clone, Debug, Default)]
@@ -38,20 +41,21 @@ impl<P: Sync, W: Sync, B: Backup> Importer<P, W, B> {
     /// in further chunks, behind all others.
     ///
     /// # Errors
-    /// `Unmet` when the users are not the planned ones and no pool has been made; else as the table answers.
-    pub(crate) async fn lay_out(&self, plan: &Plan, users: &Ordered) -> Result<Layout, Error> {
+    /// `Unmet` when the users are not the planned ones and no pool can have been made, `Held` when `owner` has lost the lease;
+    /// else as the table answers.
+    pub(crate) async fn lay_out(&self, plan: &Plan, users: &Ordered, owner: &str) -> Result<Layout, Error> {
         let source = plan.source.pool.as_str();
         let key = keys::state(source, &plan.id);
         let loaded = self.documents(source).load::<State>(&key).await?;
         let (mut state, version) = loaded.map_or_else(Default::default, |(state, version)| (state, Some(version)));
         let agrees = users.digest().to_string() == plan.users.digest;
-        if !agrees && state.pool.is_none() {
+        if !agrees && state.pool.is_none() && !state.making {
             return Err(outdated("the users in the backup are"));
         }
         let mut warning = None;
         if state.layout.is_empty() {
-            let chunks = (0..users.chunk_count()).map(|number| (number, users.chunk(number)));
-            self.store_chunks(plan, chunks).await?;
+            self.register_import(source, &plan.id).await?;
+            self.store_chunks(plan, users.chunks(), owner).await?;
             state.layout = users.runs();
             self.documents(source)
                 .supersede(&key, &state, version, Kept::Always)
@@ -61,12 +65,9 @@ impl<P: Sync, W: Sync, B: Backup> Importer<P, W, B> {
             let more = further(users, &known);
             let begin = state.chunks();
             let added: usize = more.iter().map(|(_, subs)| subs.len()).sum();
-            state.layout.extend(more.iter().map(|(class, _)| Run {
-                class: *class,
-                chunks: 1,
-            }));
+            state.layout.extend(runs_of(&more));
             let chunks = more.into_iter().map(|(_, subs)| subs);
-            self.store_chunks(plan, (begin..).zip(chunks)).await?;
+            self.store_chunks(plan, (begin..).zip(chunks), owner).await?;
             self.documents(source)
                 .supersede(&key, &state, version, Kept::Always)
                 .await?;
@@ -83,19 +84,26 @@ impl<P: Sync, W: Sync, B: Backup> Importer<P, W, B> {
     }
 
     /// Nobody has worked on these chunks: the layout that names them is not stored yet.
-    async fn store_chunks(&self, plan: &Plan, chunks: impl Iterator<Item = (usize, Vec<Sub>)>) -> Result<(), Error> {
+    async fn store_chunks(
+        &self,
+        plan: &Plan,
+        chunks: impl Iterator<Item = (usize, Vec<Sub>)>,
+        owner: &str,
+    ) -> Result<(), Error> {
         let source = plan.source.pool.as_str();
-        stream::iter(chunks)
-            .map(|(number, subs)| async move {
-                let chunk = Chunk {
-                    users: subs.into_iter().map(Outcome::new).collect(),
-                };
+        let mut pace = Pace::default();
+        let mut batches = stream::iter(chunks).chunks(CHUNKS_AHEAD);
+        while let Some(batch) = batches.next().await {
+            pace.admit(batch.len(), CHUNKS_PER_SECOND).await;
+            // Who was paused beyond the lease must not lay out anew what somebody else has worked on since.
+            self.still_held(source, owner).await?;
+            let stored = batch.into_iter().map(|(number, subs)| async move {
                 let key = keys::chunk(source, &plan.id, number);
-                self.documents(source).replace(&key, &chunk, Kept::Always).await
-            })
-            .buffer_unordered(CHUNKS_AHEAD)
-            .try_collect()
-            .await
+                self.store_fresh(source, &key, &Chunk::new(subs)).await
+            });
+            try_join_all(stored).await?;
+        }
+        Ok(())
     }
 
     /// Everybody who is in a chunk.
@@ -129,6 +137,18 @@ pub(crate) fn missing(number: usize) -> Error {
     )
 }
 
+/// Neighbouring chunks of a class, together.
+fn runs_of(chunks: &[(Class, Vec<Sub>)]) -> impl Iterator<Item = Run> {
+    let neighbours = chunks.chunk_by(|(one, _), (next, _)| one == next);
+    neighbours.filter_map(|chunks| {
+        let (class, _) = chunks.first()?;
+        Some(Run {
+            class: *class,
+            chunks: chunks.len(),
+        })
+    })
+}
+
 /// Users who are in no chunk, in chunks of one class.
 fn further(users: &Ordered, known: &Paired) -> Vec<(Class, Vec<Sub>)> {
     let runs = users.runs();
@@ -144,3 +164,6 @@ fn further(users: &Ordered, known: &Paired) -> Vec<(Class, Vec<Sub>)> {
     }
     further
 }
+
+#[cfg(test)]
+mod tests;

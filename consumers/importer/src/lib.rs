@@ -14,6 +14,7 @@ pub mod configuration;
 mod create;
 mod documents;
 pub mod drill;
+mod earlier;
 pub mod federated;
 mod jobs;
 mod lanes;

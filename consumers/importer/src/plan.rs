@@ -132,7 +132,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         };
         let settings = self.settings(&subject, &target).await?;
         if let Wish::Existing(id) = &order.target {
-            self.may_be_filled(id).await?;
+            self.may_be_filled(&order.pool, id).await?;
         }
         let selection = Selection {
             as_of,
@@ -171,8 +171,9 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .as_ref()
             .map(|(_, patch)| patch.manual.as_slice())
             .unwrap_or_default();
-        let manual = wanted.manual.iter().chain(beside).map(ToString::to_string);
-        let mut manual: Vec<String> = manual.chain(census::to_block(&counts)).collect();
+        let tasks = wanted.manual.iter().chain(beside).map(ToString::to_string);
+        let mut manual = target::unfinished(&self.imports_of(&order.pool).await?);
+        manual.extend(tasks.chain(census::to_block(&counts)));
         let changes = changes.map(|(changes, _)| changes);
         let work = Work {
             steps: changes.as_ref().unwrap_or(&steps),

@@ -11,10 +11,14 @@ use twinpool_shared::{
 /// A password that nobody knows.
 ///
 /// # Errors
-/// `Unavailable` when the operating system has no randomness.
+/// `Unmet` when the operating system gives no randomness: that is no matter of a single user.
 pub(crate) fn random_password() -> Result<Personal, Error> {
     let mut random = [0; BYTES];
-    getrandom::fill(&mut random)
-        .map_err(|_| Error::new(ErrorKind::NotFound, "the operating system's source of randomness"))?;
+    getrandom::fill(&mut random).map_err(|_| {
+        Error::new(
+            ErrorKind::Unmet,
+            "the operating system gives no randomness for passwords",
+        )
+    })?;
     Ok(password(&random))
 }

@@ -166,6 +166,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                 let options = ApplyOptions {
                     holder,
                     retry_failed: *retry_failed,
+                    open_sign_up: false,
                 };
                 // Cut off as by a kill, which costs what was done since a lane's chunks at work were last stored.
                 let applied = timeout_at(deadline, Box::pin(self.apply(&plan, &options))).await;

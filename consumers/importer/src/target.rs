@@ -10,10 +10,12 @@ use twinpool_shared::{
     error::{Directive, Error, ErrorKind},
     import::{
         ORIGINAL_SUB,
-        progress::{UNANSWERED, UNREADABLE},
+        progress::{GONE, UNANSWERED, UNREADABLE},
+        shape::Shape,
     },
+    observation::UserRead,
     personal::{Personal, Sub},
-    port::{RawPool, Refusal, WritePool},
+    port::{RawPool, ReadPool, Refusal, WritePool},
     time::Timestamp,
 };
 
@@ -50,6 +52,8 @@ impl From<Error> for Trouble {
 #[derive(Debug)]
 pub(crate) struct Found {
     pub(crate) sub: Sub,
+    /// Their user name. Whoever was asked for by an alias has another one.
+    pub(crate) username: Personal,
     pub(crate) status: String,
     pub(crate) enabled: bool,
     pub(crate) attributes: BTreeMap<String, Personal>,
@@ -83,6 +87,7 @@ impl Found {
             user.get(attributes)?.as_array()?.iter().filter_map(pair).collect();
         Some(Self {
             sub: Sub::new(attributes.get("sub")?.expose())?,
+            username: Personal::new(user.get("Username")?.as_str()?),
             status: user.get("UserStatus")?.as_str()?.to_owned(),
             enabled: user.get("Enabled").and_then(Value::as_bool).unwrap_or(true),
             attributes,
@@ -99,6 +104,26 @@ impl Found {
                 .and_then(Value::as_str)
                 .map(str::to_owned),
         })
+    }
+
+    /// From a list, which shows no MFA settings.
+    fn listed(sub: &Sub, user: UserRead) -> Self {
+        Self {
+            sub: sub.clone(),
+            username: user.attributes.username,
+            status: user.status,
+            enabled: user.account.enabled,
+            attributes: user.attributes.values,
+            created: Some(user.account.created),
+            factors: BTreeSet::new(),
+            preferred: None,
+        }
+    }
+
+    /// Whether `name` is this user's own name, and not an alias of theirs.
+    pub(crate) fn is_named(&self, name: &Personal, shape: &Shape) -> bool {
+        let (own, name) = (self.username.expose(), name.expose());
+        own == name || (!shape.case_sensitive && own.to_lowercase() == name.to_lowercase())
     }
 
     /// Whether an import made this user from `sub` of the backup.
@@ -124,7 +149,7 @@ impl<P, W> Clone for Target<'_, P, W> {
 
 impl<P, W> Copy for Target<'_, P, W> {}
 
-impl<P: RawPool, W: WritePool> Target<'_, P, W> {
+impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
     /// The input of a call about the user `name`.
     pub(crate) fn about(&self, name: &Personal) -> Value {
         json!({"UserPoolId": self.pool, "Username": name.expose()})
@@ -139,6 +164,21 @@ impl<P: RawPool, W: WritePool> Target<'_, P, W> {
             Err(error) if error.code() == Some(NO_USER) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The user whose `sub` is `new`. Names are given away again: whoever deleted themselves may have left theirs to somebody
+    /// else, who is nobody of the import.
+    ///
+    /// Who came by a job is looked for in a list, which bills nobody.
+    pub(crate) async fn look(&self, name: &Personal, new: &Sub, by_csv: bool) -> Result<Found, Trouble> {
+        let found = if by_csv {
+            let listed = self.reader.find_user(self.pool, new).await?;
+            listed.map(|user| Found::listed(new, user))
+        } else {
+            self.find(name).await?
+        };
+        let same = found.filter(|found| found.sub == *new);
+        same.ok_or_else(|| Trouble::User(GONE.to_owned()))
     }
 
     /// Makes a change that may come twice.

@@ -166,6 +166,8 @@ pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) shape: Shape,
     pub(crate) clock: Clock,
+    /// Who imports.
+    pub(crate) owner: String,
     users: Ordered,
     groups: BTreeMap<String, GroupRecord>,
 }
@@ -202,6 +204,7 @@ impl World {
             shape: Shape::of(&described(), None).expect("a shape"),
             plan: plan(&users),
             clock: Arc::new(now),
+            owner: "test".to_owned(),
             network,
             pool,
             users,
@@ -218,7 +221,19 @@ impl World {
 
     /// Lays out the chunks, as `apply` does.
     pub(crate) async fn lay_out(&self) -> Result<Layout, Error> {
-        self.importer().lay_out(&self.plan, &self.users).await
+        let importer = self.importer();
+        let holder = self.holder();
+        let tenure = importer.tenure(SOURCE, &holder);
+        let laid_out = importer.lay_out(&self.plan, &self.users, &self.owner);
+        tenure.during(Box::pin(laid_out)).await
+    }
+
+    fn holder(&self) -> Holder {
+        Holder {
+            owner: self.owner.clone(),
+            seconds: 60,
+            steal: false,
+        }
     }
 
     /// Notes that there is a pool, as `apply` does.
@@ -252,11 +267,11 @@ impl World {
     /// Takes everybody through the lanes in a new process, by jobs first where the plan says so; `None` when it was killed.
     pub(crate) async fn import(&self, retry: bool) -> Option<Result<Tally, Error>> {
         let importer = self.importer();
-        let holder = holder();
+        let holder = self.holder();
         let tenure = importer.tenure(SOURCE, &holder);
         let work = async {
             let chooser = Chooser::new(&importer.backup, SOURCE, self.plan.selection()).await?;
-            let layout = importer.lay_out(&self.plan, &self.users).await?;
+            let layout = importer.lay_out(&self.plan, &self.users, &self.owner).await?;
             let mut work = Work {
                 plan: &self.plan,
                 pool: TARGET,
@@ -265,7 +280,7 @@ impl World {
                 layout: &layout,
                 groups: &self.groups,
                 imported: &Imported::default(),
-                owner: "test",
+                owner: &self.owner,
                 retry,
             };
             let imported = match self.plan.users.way {
@@ -310,15 +325,6 @@ impl World {
     }
 }
 
-/// Who imports, in every process.
-pub(crate) fn holder() -> Holder {
-    Holder {
-        owner: "test".to_owned(),
-        seconds: 60,
-        steal: false,
-    }
-}
-
 /// What `DescribeUserPool` shows of the target.
 pub(crate) fn described() -> Value {
     let attribute = |name: &str| {
@@ -348,7 +354,9 @@ fn plan(users: &Ordered) -> Plan {
         target: Target {
             region: "us-west-2".to_owned(),
             account: "111122223333".to_owned(),
-            pool: TargetPool::Existing { id: TARGET.to_owned() },
+            pool: TargetPool::New {
+                name: "rebuilt".to_owned(),
+            },
         },
         users: Users {
             way: UsersWay::Api,

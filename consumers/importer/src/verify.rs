@@ -100,6 +100,8 @@ struct Comparison<'a, B> {
     backup: &'a B,
     groups: &'a BTreeMap<String, GroupRecord>,
     shape: &'a Shape,
+    /// Attributes that identity providers set.
+    mapped: &'a BTreeSet<String>,
     chooser: &'a Chooser,
     members: &'a Memberships,
     seen: &'a Mutex<Seen>,
@@ -127,6 +129,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         let wanted = subject.wanted("")?;
         let found = captured(&self.reader, &self.clock, &order.target, &wanted).await?;
         let shape = shape(&found.configuration)?;
+        let mapped = self.mapped(&order.target).await?;
         let mut tally = Tally::default();
         self.compare_settings(order, &wanted, &found, &mut tally).await?;
         let tally = Mutex::new(tally);
@@ -141,6 +144,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             backup: &self.backup,
             groups: &groups,
             shape: &shape,
+            mapped: &mapped,
             chooser: &chooser,
             members: &members,
             seen: &seen,
@@ -235,13 +239,13 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             sub,
             user,
             groups: &groups,
+            case_sensitive: comparison.shape.case_sensitive,
             factors: factors.as_ref(),
         };
         let differences = if matches!(fate, Fate::NotMade(NotMade::FederatedOnly)) {
             let wanted = effective(&item.record, comparison.groups, comparison.order.selection.as_of);
-            let account = item.record.account.as_ref();
-            let enabled = account.is_none_or(|account| account.data.enabled);
-            mended::compare((enabled, user.account.enabled), &wanted, &groups)
+            let wanted = mended::Wanted::of(&item.record, wanted, comparison.mapped, comparison.shape);
+            mended::compare(&wanted, &found, comparison.shape)
         } else {
             compare(&fate, comparison.order.way, Some(&found))
         };

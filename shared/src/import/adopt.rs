@@ -50,6 +50,17 @@ pub fn missing_of_federated(
     mapped: &BTreeSet<String>,
     shape: &Shape,
 ) -> BTreeMap<String, Personal> {
+    missing(&wanted_of_federated(values, mapped, shape), found, shape)
+}
+
+/// Attributes of a user whom Cognito made at such a sign-in that are in question at all: those that the target takes and no
+/// provider sets. `values`, `mapped`: see [`missing_of_federated`].
+#[must_use]
+pub fn wanted_of_federated(
+    values: &BTreeMap<String, Personal>,
+    mapped: &BTreeSet<String>,
+    shape: &Shape,
+) -> BTreeMap<String, Personal> {
     let taken = |name: &str, value: &Personal| {
         let attribute = shape.schema.get(name);
         !value.expose().is_empty() && attribute.is_some_and(|attribute| attribute.takes(value.expose()))
@@ -57,8 +68,7 @@ pub fn missing_of_federated(
     let wanted = values.iter().filter(|(name, value)| {
         !is_cognitos_own(name) && *name != ORIGINAL_SUB && !mapped.contains(*name) && taken(name, value)
     });
-    let wanted = wanted.map(|(name, value)| (name.clone(), value.clone())).collect();
-    missing(&wanted, found, shape)
+    wanted.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 #[cfg(test)]

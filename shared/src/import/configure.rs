@@ -6,14 +6,15 @@
 //!
 //! Order: pool, domains, MFA (passkeys may name a domain), resource servers, identity providers, app clients, what each client
 //! looks like, terms, threat protection, logs, sessions, groups, Lambda triggers; then come the users; then what lets people in
-//! beside the import: sign-up, if the pool has it, with the triggers `PreSignUp` and `UserMigration`. Until then nobody can take
-//! the name of a user who is not made yet, and making one fires no function: `AdminCreateUser` without a message runs
-//! `PreSignUp` only.
+//! beside the import: sign-up, if the pool has it, with the triggers `PreSignUp` and `UserMigration`, and the outside providers
+//! of each client. Until then nobody can take the name or the outside identity of a user who is not made yet, and making one
+//! fires no function: `AdminCreateUser` without a message runs `PreSignUp` only.
 //!
 //! Invariant: a pure function of the backup and the mapping. Inputs may hold client secrets; they are redacted in `Debug`, and
 //! nothing else here holds one.
 
 mod build;
+mod factors;
 mod hosts;
 mod manual;
 mod of_client;
@@ -38,14 +39,14 @@ pub use self::{
     pieces::form,
     pool::update_input,
     rehearsed::DRILL_PREFIX,
-    step::{ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_GROUP, CREATE_POOL, Phase, Step, UPDATE_POOL},
+    step::{ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_GROUP, CREATE_POOL, Phase, Step, UPDATE_CLIENT, UPDATE_POOL},
 };
 use super::mapping::{LeftOut, Mapping, Place, Unmapped};
 use crate::{
-    canon::content_hash,
     error::{Error, ErrorKind},
     group::{GroupRecord, GroupSettings},
     snapshot::{Json, past::Configuration},
+    time::Timestamp,
 };
 
 /// The steps that make `configuration` and the living ones of `groups` again in a pool called `name`, made by `plan`. A name
@@ -78,6 +79,7 @@ pub fn steps(
     build.sessions();
     build.groups(groups);
     let pool = build.triggers(pool);
+    build.outside_sign_in();
     build.beside();
     let wanted = build.finish(pool)?;
     Ok(if rehearsed::is_drill(name) {
@@ -106,6 +108,17 @@ pub fn group_input(name: &str, settings: Option<&GroupSettings>) -> Value {
     input
 }
 
+/// What to know of groups that were changed after `as_of`: the backup holds one state of a group, the present one.
+#[must_use]
+pub fn newer_groups(groups: &BTreeMap<String, GroupRecord>, as_of: Timestamp) -> Vec<ManualTask> {
+    let changed = groups.iter().filter_map(|(name, group)| {
+        let modified = group.settings.as_ref()?.data.modified;
+        let what = format!("role, precedence and description are those of {modified}, not of {as_of}");
+        (modified > as_of).then(|| ManualTask::beside(format!("groups/{name}"), what))
+    });
+    changed.collect()
+}
+
 /// Everything that the target is to be set to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wanted {
@@ -120,16 +133,6 @@ pub struct Wanted {
     pub adjusted: Vec<Adjusted>,
     /// What the mapping leaves out.
     pub left_out: Vec<LeftOut>,
-}
-
-impl Wanted {
-    /// Digest of everything that the target is to be set to. It depends on the backup and the mapping alone, so that it is the
-    /// same before, during and after an import into whatever target.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        let steps: Vec<String> = self.steps.iter().map(Step::digest).collect();
-        content_hash(&(&self.pool, steps)).to_string()
-    }
 }
 
 /// Why there are no steps.

@@ -34,6 +34,8 @@ pub struct Found<'a> {
     pub user: &'a UserRead,
     /// Names of the user's groups.
     pub groups: &'a BTreeSet<String>,
+    /// Whether the target tells user names apart by case.
+    pub case_sensitive: bool,
     /// MFA settings, where they were read: that bills the user as active.
     pub factors: Option<&'a Factors>,
 }
@@ -163,7 +165,10 @@ fn lost(loss: Loss) -> Difference {
 /// Where Cognito makes the names itself, a user's name is their `sub`. No user of their own name has that one.
 fn username(wanted: &Recreation, found: &Found<'_>) -> Option<Difference> {
     let name = found.user.attributes.username.expose();
-    let same = name == found.sub.as_str() || name.to_lowercase() == wanted.username.expose().to_lowercase();
+    let wanted = wanted.username.expose();
+    let same = name == found.sub.as_str()
+        || name == wanted
+        || (!found.case_sensitive && name.to_lowercase() == wanted.to_lowercase());
     (!same).then(|| difference("username", What::Differs, Verdict::Unexpected))
 }
 

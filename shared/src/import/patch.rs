@@ -11,17 +11,19 @@ mod clients;
 mod compare;
 mod pieces;
 mod pool;
+mod there;
 
 use std::{collections::BTreeMap, fmt};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub use self::{
     clients::same_client,
     compare::{Difference, compare},
 };
 use super::configure::{
-    ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_POOL, ManualTask, Phase, Step, UPDATE_POOL, Wanted, lay_over,
+    ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_POOL, ManualTask, Phase, Step, UPDATE_CLIENT, UPDATE_POOL, Wanted, form,
+    lay_over,
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -137,11 +139,7 @@ pub fn patch(wanted: &Wanted, known: &BTreeMap<String, String>, found: &Found) -
     for step in &wanted.steps {
         match step.operation {
             CREATE_POOL | ADD_ATTRIBUTES => {}
-            _ if pieces::is_taken(step, found) => {
-                let what =
-                    "the target has another domain of its kind, and can have one: make it by hand or keep the other";
-                patch.manual.push(ManualTask::gap(step.path(), what));
-            }
+            _ if pieces::is_taken(step, found) => patch.manual.push(ManualTask::gap(step.path(), pieces::TAKEN)),
             _ => match pieces::counterpart(step, &patch.clients, found) {
                 None => patch.steps.push(step.clone()),
                 Some(there) => patch.steps.extend(change(step, &there, &mut immutable)),
@@ -167,9 +165,9 @@ fn change(step: &Step, there: &pieces::Counterpart, immutable: &mut Vec<Immutabl
         .filter(|difference| difference.path == "ProviderType");
     immutable.extend(fixed.map(|difference| Immutable::of(&step.path(), difference)));
     let (operation, has_client) = pieces::update_of(step.operation);
-    let mut input = match operation {
-        // What else the pool is set to is laid under it when the call is made.
-        UPDATE_POOL => wanted,
+    let mut input = match step.operation {
+        // What else the pool or the client is set to is laid under it when the call is made.
+        UPDATE_POOL | UPDATE_CLIENT => wanted,
         _ => merged(&there.form, &wanted),
     };
     if let Value::Object(members) = &mut input {
@@ -187,33 +185,96 @@ fn change(step: &Step, there: &pieces::Counterpart, immutable: &mut Vec<Immutabl
     })
 }
 
+/// Lists of names in which an entry takes nothing from the others: those of the target stay beside those of the backup.
+const OPEN_LISTS: [&str; 4] = [
+    "CallbackURLs",
+    "IdpIdentifiers",
+    "LogoutURLs",
+    "SupportedIdentityProviders",
+];
+
+/// Input of `UpdateUserPoolClient` that says everything again that `shown` (what `DescribeUserPoolClient` shows now) is set to,
+/// with `changes` laid over it. Without the ids of pool and client.
+#[must_use]
+pub fn update_client_input(shown: &Value, changes: &Value) -> Value {
+    merged(&pieces::changeable(&form(CREATE_CLIENT, shown)), changes)
+}
+
 /// What of `wanted` is not so in `found`. What is found beyond it does not count.
 fn lacking(wanted: &Value, found: &Value) -> Vec<ConfigDifference> {
-    let mut differences = diff_config(&Json::new(wanted.clone()), &Json::new(found.clone()));
+    let mut wanted = wanted.clone();
+    for list in OPEN_LISTS {
+        let Some(entries) = wanted.get(list).and_then(Value::as_array) else {
+            continue;
+        };
+        let there = found.get(list).unwrap_or(&Value::Null);
+        if !entries.iter().all(|entry| has(there, entry)) {
+            continue;
+        }
+        if let Some(members) = wanted.as_object_mut() {
+            // Nothing is said of a list that is empty here and not shown there.
+            if there.is_null() {
+                members.remove(list);
+            } else {
+                members.insert(list.to_owned(), there.clone());
+            }
+        }
+    }
+    let mut differences = diff_config(&Json::new(wanted), &Json::new(found.clone()));
     differences.retain(|difference| difference.kind != DifferenceKind::Added);
     differences
 }
 
-/// `wanted` over `found`. In lists of named entries, those that are found beyond the wanted ones stay.
+fn has(list: &Value, entry: &Value) -> bool {
+    list.as_array().is_some_and(|entries| entries.contains(entry))
+}
+
+/// `wanted` over `found`. In lists of named entries and in those of names, what is found beyond the wanted ones stays.
 fn merged(found: &Value, wanted: &Value) -> Value {
     let mut all = found.clone();
     lay_over(&mut all, wanted);
     for (list, name) in [("Scopes", "ScopeName"), ("LogConfigurations", "EventSource")] {
-        let beyond = found[list].as_array().into_iter().flatten();
-        let beyond: Vec<Value> = beyond
-            .filter(|entry| {
-                let wanted = wanted[list].as_array().into_iter().flatten();
-                !wanted.into_iter().any(|wanted| wanted[name] == entry[name])
-            })
-            .cloned()
-            .collect();
-        if let Some(entries) = all
-            .get_mut(list)
-            .and_then(Value::as_array_mut)
-            .filter(|_| wanted.get(list).is_some())
-        {
-            entries.extend(beyond);
-        }
+        keep(&mut all, found, list, |one, other| one[name] == other[name]);
+    }
+    for list in OPEN_LISTS {
+        keep(&mut all, found, list, PartialEq::eq);
     }
     all
+}
+
+/// Keeps the entries of `list` that are found and that `all` has not.
+fn keep(all: &mut Value, found: &Value, list: &str, is_same: impl Fn(&Value, &Value) -> bool) {
+    let Some(entries) = all.get_mut(list).and_then(Value::as_array_mut) else {
+        return;
+    };
+    for entry in found[list].as_array().into_iter().flatten() {
+        if !entries.iter().any(|there| is_same(there, entry)) {
+            entries.push(entry.clone());
+        }
+    }
+}
+
+impl Patch {
+    /// What the pool of `found` and its MFA are set to once this is done, as far as users are shaped by it.
+    #[must_use]
+    pub fn laid_over(&self, found: &Found) -> (Value, Option<Value>) {
+        let mut pool = found.json(Part::Pool, POOL_LEVEL).cloned().unwrap_or_default();
+        let mut mfa = found.json(Part::Mfa, POOL_LEVEL).cloned();
+        for step in &self.steps {
+            let input = step.input.expose();
+            match (step.operation, step.phase) {
+                (ADD_ATTRIBUTES, _) => {
+                    let added = input["CustomAttributes"].as_array().into_iter().flatten();
+                    let added: Vec<Value> = added.map(pool::as_shown).collect();
+                    if let Some(schema) = pool["SchemaAttributes"].as_array_mut() {
+                        schema.extend(added);
+                    }
+                }
+                (UPDATE_POOL, _) => lay_over(&mut pool, input),
+                (_, Phase::Mfa) => lay_over(mfa.get_or_insert_with(|| json!({})), input),
+                _ => {}
+            }
+        }
+        (pool, mfa)
+    }
 }

@@ -20,12 +20,17 @@ pub const UNANSWERED: &str = "unanswered";
 pub const UNREADABLE: &str = "unreadable-answer";
 /// The user was made and is no longer there.
 pub const GONE: &str = "gone";
+/// A deleted user is not made before the living: one of these failed, whose name or address this may be.
+pub const LIVING_FIRST: &str = "living-user-failed";
 /// The backup no longer has the user as of the plan's instant.
 pub const NOT_IN_BACKUP: &str = "not-in-backup";
 /// The backup knows no user name yet.
 pub const NAMELESS: &str = "nameless";
 
 /// What a user goes through, one after another. Each stage has quotas of its own, so that stages overlap.
+///
+/// The MFA preference follows the password at once, and memberships come last: from the password on a person can reset it and
+/// sign in, where factors are optional without the second one. That must not last for as long as memberships take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -33,15 +38,15 @@ pub enum Stage {
     Create,
     /// The password, and attributes that are only taken afterwards.
     Password,
-    /// Outside identities and groups.
-    Memberships,
     /// The MFA preference.
     Preferences,
+    /// Outside identities and groups.
+    Memberships,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 4] = [Self::Create, Self::Password, Self::Memberships, Self::Preferences];
+    pub const ALL: [Self; 4] = [Self::Create, Self::Password, Self::Preferences, Self::Memberships];
 
     /// Name in reports, the same as in JSON.
     #[must_use]
@@ -49,8 +54,8 @@ impl Stage {
         match self {
             Self::Create => "create",
             Self::Password => "password",
-            Self::Memberships => "memberships",
             Self::Preferences => "preferences",
+            Self::Memberships => "memberships",
         }
     }
 }
@@ -107,12 +112,32 @@ impl Outcome {
         }
     }
 
-    /// Whether the user has to go through `stage`: for the first time, or, with `retry`, because it failed.
+    /// Whether the user has to go through `stage`: for the first time, or, with `retry`, because it failed. Who is there and
+    /// could not be disabled goes no further.
     #[must_use]
     pub fn needs(&self, stage: Stage, retry: bool) -> bool {
-        let possible = self.not_made.is_none() && (stage == Stage::Create || self.new.is_some());
+        let made = self.new.is_some() && !self.failed.contains_key(&Stage::Create);
+        let possible = self.not_made.is_none() && (stage == Stage::Create || made);
         let failed = self.failed.contains_key(&stage);
         possible && if failed { retry } else { self.done < Some(stage) }
+    }
+
+    /// Whether nothing was done with the user yet, so that the note may be written anew.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        *self == Self::new(self.sub.clone())
+    }
+
+    /// Whether the user, who is a living one, may still take a name or an address that a deleted one must not have before.
+    #[must_use]
+    pub fn withholds(&self, stage: Stage) -> bool {
+        let failure = self.failed.get(&stage).map(String::as_str);
+        match stage {
+            Stage::Create => self.new.is_none() && failure.is_some_and(|code| code != TAKEN && code != NOT_IN_BACKUP),
+            // The attributes that are only taken afterwards may be aliases.
+            Stage::Password => failure == Some(UNANSWERED),
+            Stage::Preferences | Stage::Memberships => false,
+        }
     }
 
     /// Notes that the user went through `stage`, and with which failure.
@@ -130,6 +155,32 @@ impl Outcome {
 pub struct Chunk {
     /// Them.
     pub users: Vec<Outcome>,
+    /// Who retried last, by stage: an attempt of several invocations retries once, and comes to the chunks behind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub retried: BTreeMap<Stage, String>,
+}
+
+impl Chunk {
+    /// Users of whom nothing is done yet.
+    #[must_use]
+    pub fn new(subs: Vec<Sub>) -> Self {
+        Self {
+            users: subs.into_iter().map(Outcome::new).collect(),
+            retried: BTreeMap::new(),
+        }
+    }
+
+    /// Whether nothing was done with anybody yet.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.users.iter().all(Outcome::is_untouched)
+    }
+
+    /// Whether the attempt of `owner` has retried `stage` already.
+    #[must_use]
+    pub fn was_retried(&self, stage: Stage, owner: &str) -> bool {
+        self.retried.get(&stage).is_some_and(|last| last == owner)
+    }
 }
 
 /// What an import came to, counted.
@@ -149,6 +200,9 @@ pub struct Tally {
     pub failed: BTreeMap<String, u64>,
     /// How many users that are.
     pub failed_users: u64,
+    /// Users who are neither made nor failed nor left out: after the last stage there is none, unless a chunk was overwritten.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub open: u64,
 }
 
 impl Tally {
@@ -166,6 +220,9 @@ impl Tally {
                 *self.failed.entry(format!("{}: {code}", stage.as_str())).or_default() += 1;
             }
             self.failed_users += u64::from(!user.failed.is_empty());
+            let failed = user.failed.contains_key(&Stage::Create);
+            let done = user.done >= Stage::ALL.last().copied();
+            self.open += u64::from(user.not_made.is_none() && !failed && !done);
         }
     }
 }
@@ -173,6 +230,9 @@ impl Tally {
 /// How far the import has come as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
+    /// Whether an attempt was about to make the pool: from then on it may be there although nobody knows its id.
+    #[serde(default)]
+    pub making: bool,
     /// Id of the pool, once it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<String>,
@@ -231,6 +291,12 @@ pub mod keys {
         import_key(pool, "lease")
     }
 
+    /// Ids of the plans whose import was begun.
+    #[must_use]
+    pub fn imports(pool: &str) -> Key {
+        import_key(pool, "imports")
+    }
+
     /// The plan itself, as its file, where a state machine made it.
     #[must_use]
     pub fn plan(pool: &str, plan: &str) -> Key {
@@ -270,6 +336,13 @@ mod tests {
         Outcome::new(Sub::new("s").unwrap())
     }
 
+    fn chunk(user: Outcome) -> Chunk {
+        Chunk {
+            users: vec![user],
+            ..Chunk::default()
+        }
+    }
+
     #[test]
     fn a_user_goes_through_each_stage_once() {
         let mut user = outcome();
@@ -278,7 +351,7 @@ mod tests {
         user.new = Sub::new("t");
         user.went_through(Stage::Create, None);
         assert!(!user.needs(Stage::Create, false) && !user.needs(Stage::Create, true));
-        for stage in [Stage::Password, Stage::Memberships, Stage::Preferences] {
+        for stage in [Stage::Password, Stage::Preferences, Stage::Memberships] {
             assert!(user.needs(stage, false));
             user.went_through(stage, None);
             assert!(!user.needs(stage, false) && !user.needs(stage, true));
@@ -291,17 +364,68 @@ mod tests {
         user.new = Sub::new("t");
         user.went_through(Stage::Create, None);
         user.went_through(Stage::Password, None);
-        user.went_through(Stage::Memberships, Some("ResourceNotFoundException".to_owned()));
-        assert!(!user.needs(Stage::Memberships, false));
+        user.went_through(Stage::Preferences, Some("InvalidParameterException".to_owned()));
+        assert!(!user.needs(Stage::Preferences, false));
         assert!(
-            user.needs(Stage::Preferences, false),
-            "a missing group is no reason to go without MFA"
+            user.needs(Stage::Memberships, false),
+            "a missing preference is no reason to go without groups"
         );
-        user.went_through(Stage::Preferences, None);
-        assert!(user.needs(Stage::Memberships, true));
-        assert!(!user.needs(Stage::Preferences, true));
         user.went_through(Stage::Memberships, None);
-        assert_eq!((user.failed.len(), user.done), (0, Some(Stage::Preferences)));
+        assert!(user.needs(Stage::Preferences, true));
+        assert!(!user.needs(Stage::Memberships, true));
+        user.went_through(Stage::Preferences, None);
+        assert_eq!((user.failed.len(), user.done), (0, Some(Stage::Memberships)));
+    }
+
+    #[test]
+    fn who_is_there_and_could_not_be_disabled_goes_no_further() {
+        let mut user = outcome();
+        user.new = Sub::new("t");
+        user.went_through(Stage::Create, Some("InternalErrorException".to_owned()));
+        for stage in [Stage::Password, Stage::Preferences, Stage::Memberships] {
+            assert!(!user.needs(stage, false) && !user.needs(stage, true), "{stage:?}");
+        }
+        assert!(user.needs(Stage::Create, true));
+        assert!(!user.withholds(Stage::Create), "the name is theirs");
+    }
+
+    #[test]
+    fn a_living_user_withholds_deleted_ones_as_long_as_they_may_take_a_name() {
+        let failed = |stage, code: &str| {
+            let mut user = outcome();
+            user.went_through(stage, Some(code.to_owned()));
+            user
+        };
+        assert!(failed(Stage::Create, UNANSWERED).withholds(Stage::Create));
+        assert!(failed(Stage::Create, "InvalidParameterException").withholds(Stage::Create));
+        assert!(!failed(Stage::Create, TAKEN).withholds(Stage::Create));
+        assert!(!failed(Stage::Create, NOT_IN_BACKUP).withholds(Stage::Create));
+        assert!(failed(Stage::Password, UNANSWERED).withholds(Stage::Password));
+        assert!(!failed(Stage::Password, "AliasExistsException").withholds(Stage::Password));
+        assert!(!outcome().withholds(Stage::Create));
+    }
+
+    #[test]
+    fn who_is_neither_made_nor_failed_nor_left_out_is_open() {
+        let mut user = outcome();
+        let open = |user: &Outcome| {
+            let mut tally = Tally::default();
+            tally.add(&chunk(user.clone()));
+            tally.open
+        };
+        assert_eq!(open(&user), 1);
+        assert!(user.is_untouched());
+        user.new = Sub::new("t");
+        user.went_through(Stage::Create, None);
+        assert_eq!(open(&user), 1, "no password, no groups");
+        assert!(!user.is_untouched());
+        user.went_through(Stage::Memberships, Some("ResourceNotFoundException".to_owned()));
+        assert_eq!(open(&user), 0);
+        let mut failed = outcome();
+        failed.went_through(Stage::Create, Some(TAKEN.to_owned()));
+        let mut left_out = outcome();
+        left_out.not_made = Some(NotMade::Unconfirmed);
+        assert_eq!((open(&failed), open(&left_out)), (0, 0));
     }
 
     #[test]
@@ -311,7 +435,7 @@ mod tests {
         assert!(!user.needs(Stage::Create, false) && !user.needs(Stage::Password, true));
         assert!(user.needs(Stage::Create, true));
         let mut tally = Tally::default();
-        tally.add(&Chunk { users: vec![user] });
+        tally.add(&chunk(user));
         assert_eq!((tally.users, tally.failed_users), (0, 1));
         assert_eq!(tally.failed, BTreeMap::from([("create: name-taken".to_owned(), 1)]));
     }
@@ -322,13 +446,11 @@ mod tests {
         user.not_made = Some(NotMade::FederatedOnly);
         assert!(!user.needs(Stage::Create, true));
         let mut tally = Tally::default();
-        tally.add(&Chunk {
-            users: vec![user.clone()],
-        });
+        tally.add(&chunk(user.clone()));
         assert_eq!(tally.not_made, BTreeMap::from([(NotMade::FederatedOnly, 1)]));
         user.new = Sub::new("t");
         let mut tally = Tally::default();
-        tally.add(&Chunk { users: vec![user] });
+        tally.add(&chunk(user));
         assert_eq!((tally.users, tally.not_made.len()), (1, 0));
     }
 }

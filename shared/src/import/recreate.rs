@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::attributes::is_cognitos_own;
-pub use self::links::LINKS_MAX;
+pub use self::links::{LINKS_MAX, of_federated};
 use super::shape::{Shape, UserNames};
 use crate::{
     personal::{Personal, Sub},

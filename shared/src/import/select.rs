@@ -45,13 +45,17 @@ pub fn needs_versions(current: &UserItem, instant: Timestamp) -> bool {
     current.written_at > instant
 }
 
-/// Whether a user of whom [`as_of`] finds no version was in the backup at `instant` all the same: their first version is not
-/// among `versions`, because their history has expired or has not arrived in this Region.
+/// Whether the version that was current at `instant` may be one that is not among `versions`: their history has expired, or a
+/// part of it has not arrived in this Region.
+///
+/// Versions of a user are numbered without gaps, from 1. So the next one known after the one that [`as_of`] finds has to be the
+/// next number, and where it finds none, the first.
 #[must_use]
 pub fn is_history_incomplete(current: &UserItem, versions: &[UserItem], instant: Timestamp) -> bool {
-    let known = versions.iter().chain([current]);
-    let oldest = known.map(|item| item.version).min();
-    as_of(current, versions, instant).is_none() && oldest.is_some_and(|version| version > 1)
+    let chosen = as_of(current, versions, instant).map_or(0, |item| item.version);
+    let later = versions.iter().chain([current]).map(|item| item.version);
+    let next = later.filter(|version| *version > chosen).min();
+    next.is_some_and(|version| version != chosen + 1)
 }
 
 /// Which deleted users come back, besides those marked by `twinpool undelete`.

@@ -164,6 +164,27 @@ fn with_lines(mut mapping: Mapping, refused: &[twinpool_shared::import::mapping:
     mapping
 }
 
+#[test]
+fn without_the_key_of_the_code_senders_there_are_no_code_senders() {
+    let function = |name: &str| format!("arn:aws:lambda:us-east-1:111122223333:function:{name}");
+    let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+    let mut mapping = Mapping::default();
+    mapping.arns.insert(key.to_owned(), None);
+    let kept = function("kept").replace("us-east-1", "us-west-2");
+    mapping.arns.insert(function("kept"), Some(kept.clone()));
+    let triggers = json!({"KMSKeyID": key, "PostConfirmation": function("kept"),
+        "CustomEmailSender": {"LambdaVersion": "V1_0", "LambdaArn": function("mail")},
+        "CustomSMSSender": {"LambdaVersion": "V1_0", "LambdaArn": function("sms")}});
+    let rewritten = rewrite("pool/pool/LambdaConfig", &triggers, &mapping, &place()).expect("nothing else is needed");
+    assert_eq!(rewritten.value, json!({"PostConfirmation": kept}));
+    let left_out: Vec<&str> = rewritten.left_out.iter().map(|left| left.path.as_str()).collect();
+    let path = |member: &str| format!("pool/pool/LambdaConfig/{member}");
+    assert_eq!(
+        left_out,
+        [path("CustomEmailSender"), path("CustomSMSSender"), path("KMSKeyID")]
+    );
+}
+
 proptest! {
     #![proptest_config(cases(256))]
 

@@ -8,7 +8,8 @@ use twinpool_shared::{
     import::{
         configure::Step,
         mapping::DomainTarget,
-        patch::{Patch, compare, patch},
+        patch::{Patch, compare, patch, update_client_input},
+        shape::Shape,
     },
     marks::Part,
 };
@@ -204,11 +205,17 @@ fn nothing_lets_people_in_before_the_users_are_made_in_an_import_that_goes_on() 
         target.carry_out(step);
     }
     let patch = patched(&wanted, &target);
-    assert_eq!(operations(&patch.steps), [("UpdateUserPool", "sign-up")]);
-    assert!(patch.steps[0].phase.is_after_users());
+    assert_eq!(
+        operations(&patch.steps),
+        [("UpdateUserPool", "sign-up"), ("UpdateUserPoolClient", "web")]
+    );
+    assert!(patch.steps.iter().all(|step| step.phase.is_after_users()));
     assert_eq!(
         unexpected(&wanted, &target),
-        ["pool/pool/AdminCreateUserConfig/AllowAdminCreateUserOnly"]
+        [
+            "pool/pool/AdminCreateUserConfig/AllowAdminCreateUserOnly",
+            "clients/1web/SupportedIdentityProviders"
+        ]
     );
 }
 
@@ -372,6 +379,130 @@ fn a_target_with_another_domain_keeps_it() {
             .iter()
             .any(|task| task.path == "domain/login" && task.is_gap)
     );
+    let differences = compare(&wanted, &target.clients, &found);
+    let login: Vec<_> = differences
+        .iter()
+        .filter(|difference| difference.path == "domain/login")
+        .collect();
+    assert!(matches!(&login[..], [told] if told.expected.is_some()), "{login:?}");
+}
+
+#[test]
+fn users_are_shaped_by_the_target_as_it_will_be() {
+    let wanted = wanted();
+    let mut target = made(&wanted);
+    let pool = target.edit(Part::Pool, "pool");
+    pool["AutoVerifiedAttributes"] = json!([]);
+    let schema = pool["SchemaAttributes"].as_array_mut().expect("a schema");
+    schema.retain(|attribute| attribute["Name"] != "custom:level");
+    *target.edit(Part::Mfa, "pool") = json!({"MfaConfiguration": "OFF"});
+    let (pool, mfa) = patched(&wanted, &target).laid_over(&target.found());
+    let shape = Shape::of(&pool, mfa.as_ref()).expect("a shape");
+    let wanted = Shape::of(wanted.pool.expose(), recorded().json(Part::Mfa, "pool")).expect("a shape");
+    assert_eq!(
+        shape.schema.keys().collect::<Vec<_>>(),
+        wanted.schema.keys().collect::<Vec<_>>()
+    );
+    assert_eq!((shape.mfa, shape.auto_verified), (wanted.mfa, wanted.auto_verified));
+}
+
+#[test]
+fn what_the_lists_of_the_target_have_beyond_the_backup_stays() {
+    let wanted = wanted();
+    let mut target = made(&wanted);
+    let web = target.clients["1web"].clone();
+    let client = target.edit(Part::Clients, &web);
+    let mut urls = client["CallbackURLs"].as_array().expect("a list").clone();
+    urls.insert(0, json!("https://own.example.com"));
+    client["CallbackURLs"] = Value::Array(urls);
+    client["SupportedIdentityProviders"] = json!(["Own", "Corp", "COGNITO"]);
+    client["LogoutURLs"] = json!(["https://own.example.com/bye"]);
+    target.edit(Part::IdentityProviders, "Corp")["IdpIdentifiers"] = json!(["own", "corp"]);
+    assert_eq!(operations(&patched(&wanted, &target).steps), []);
+    assert_eq!(unexpected(&wanted, &target), [""; 0]);
+    // What has to be mended takes nothing away.
+    let client = target.edit(Part::Clients, &web);
+    client["CallbackURLs"] = json!(["https://own.example.com"]);
+    client["SupportedIdentityProviders"] = json!(["Own"]);
+    target.edit(Part::IdentityProviders, "Corp")["IdpIdentifiers"] = json!(["own"]);
+    for step in patched(&wanted, &target).steps {
+        let shown = target.found().configuration.json(Part::Clients, &web).cloned();
+        if step.phase.is_after_users() {
+            let changes = step.input.expose();
+            let input = update_client_input(&shown.expect("a client"), changes);
+            assert_eq!(input["SupportedIdentityProviders"], json!(["COGNITO", "Corp", "Own"]));
+            assert_eq!(input["CallbackURLs"].as_array().map(Vec::len), Some(3));
+            assert!(input.get("ClientSecret").is_none() && input["EnableTokenRevocation"] == true);
+            target.edit(Part::Clients, &web)["SupportedIdentityProviders"] =
+                input["SupportedIdentityProviders"].clone();
+        } else {
+            target.carry_out(&step);
+        }
+    }
+    let provider = target.edit(Part::IdentityProviders, "Corp")["IdpIdentifiers"].clone();
+    assert_eq!(provider, json!(["corp", "own"]));
+    assert_eq!(operations(&patched(&wanted, &target).steps), []);
+}
+
+#[test]
+fn clients_that_differ_in_outside_providers_alone_are_told_apart_once_these_are_set() {
+    let client = |id: &str, providers: Value| json!({"ClientId": id, "ClientName": "app", "SupportedIdentityProviders": providers});
+    let tree = json!({"pool": {"pool": {"Id": SOURCE}}, "clients": {
+        "a": client("a", json!(["COGNITO"])), "b": client("b", json!(["COGNITO", "Corp"]))}});
+    let mapping = complete_mapping();
+    let wanted = steps_of(&configuration(&tree), &mapping).expect("steps");
+    for order in [["a", "b"], ["b", "a"]] {
+        let mut target = Target::default();
+        let is_client = |step: &&Step| step.operation == "CreateUserPoolClient";
+        wanted
+            .steps
+            .iter()
+            .filter(|step| !is_client(step) && step.client.is_none())
+            .for_each(|step| target.carry_out(step));
+        for id in order {
+            let made = wanted.steps.iter().filter(|step| step.client.as_deref() == Some(id));
+            made.for_each(|step| target.carry_out(step));
+        }
+        let ids = std::mem::take(&mut target.clients);
+        let patch = patched(&wanted, &target);
+        assert_eq!((operations(&patch.steps), patch.clients), (Vec::new(), ids));
+    }
+}
+
+#[test]
+fn what_somebody_has_done_by_hand_is_no_longer_missing() {
+    let wanted = wanted();
+    let mut target = made(&wanted);
+    let told = |target: &Target| -> Vec<String> {
+        let differences = compare(&wanted, &target.clients, &target.found());
+        differences.into_iter().map(|difference| difference.path).collect()
+    };
+    let paths = [
+        "domain/auth.example.com",
+        "identity-providers/SignInWithApple",
+        "clients/1web/SupportedIdentityProviders[SignInWithApple]",
+        "clients/1web/secrets",
+        "ui-customization/pool/ImageUrl",
+    ];
+    let before = told(&target);
+    assert!(
+        paths.iter().all(|path| before.iter().any(|told| told == path)),
+        "{before:?}"
+    );
+    let web = target.clients["1web"].clone();
+    target.edit(Part::Clients, &web)["SupportedIdentityProviders"] = json!(["COGNITO", "Corp", "SignInWithApple"]);
+    target.edit(Part::UiCustomization, "pool")["ImageUrl"] = json!("https://example.com/logo.png");
+    let done = json!({
+        "domain": {"auth.example.com": {"Domain": "auth.example.com"}},
+        "identity-providers": {"SignInWithApple": {"ProviderName": "SignInWithApple"}},
+        "clients": {format!("{web}/secrets"): {"ClientSecrets": [{}, {}]}},
+    });
+    let mut found = target.found();
+    found.configuration.members.extend(configuration(&done).members);
+    let differences = compare(&wanted, &target.clients, &found);
+    let after: Vec<&str> = differences.iter().map(|difference| difference.path.as_str()).collect();
+    assert!(!paths.iter().any(|path| after.contains(path)), "{after:?}");
+    assert_eq!(after.len() + paths.len(), before.len());
 }
 
 #[test]

@@ -35,8 +35,11 @@ fn phases_come_in_their_order_and_what_lets_people_in_after_the_users() {
     assert!(wanted.steps.is_sorted_by_key(|step| step.phase));
     assert_eq!(wanted.steps[0].operation, "CreateUserPool");
     let after: Vec<_> = wanted.steps.iter().filter(|step| step.phase.is_after_users()).collect();
-    assert_eq!(after.len(), 1);
-    assert_eq!(after[0].operation, "UpdateUserPool");
+    let after: Vec<_> = after
+        .iter()
+        .map(|step| (step.operation, step.subject.as_str()))
+        .collect();
+    assert_eq!(after, [("UpdateUserPool", "sign-up"), ("UpdateUserPoolClient", "web")]);
     let before: Vec<_> = wanted
         .steps
         .iter()
@@ -170,7 +173,7 @@ fn the_relying_party_of_passkeys_is_set_when_its_domain_is_there() {
 #[test]
 fn nothing_secret_is_in_debug_in_digests_or_in_what_people_read() {
     let wanted = wanted();
-    let mut read = format!("{wanted:?} {}", wanted.digest());
+    let mut read = format!("{wanted:?}");
     for step in &wanted.steps {
         read += &format!("{} {} {}", step.path(), step.subject, step.digest());
     }
@@ -190,25 +193,166 @@ fn nothing_secret_is_in_debug_in_digests_or_in_what_people_read() {
 }
 
 #[test]
-fn the_digest_changes_with_every_input_and_with_nothing_else() {
+fn a_step_has_another_digest_when_its_input_is_another() {
+    let digests = |wanted: &Wanted| -> Vec<String> { wanted.steps.iter().map(Step::digest).collect() };
     let before = wanted();
-    assert_eq!(before.digest(), wanted().digest());
+    assert_eq!(digests(&before), digests(&wanted()));
     let mut changed = recorded();
-    let (name, part) = ("2app".to_owned(), Part::Clients);
     let client = json!({"ClientId": "2app", "ClientName": "app", "EnableTokenRevocation": false});
     let other = configuration(&json!({"clients": {"2app": client}}));
     changed.members.extend(other.members);
     let after = steps_of(&changed, &complete_mapping()).expect("everything is mapped");
-    assert_ne!(before.digest(), after.digest());
-    let differing: Vec<_> = before
-        .steps
-        .iter()
-        .zip(&after.steps)
-        .filter(|(a, b)| a.digest() != b.digest())
-        .collect();
+    let pairs = before.steps.iter().zip(&after.steps);
+    let differing: Vec<_> = pairs.filter(|(a, b)| a.digest() != b.digest()).collect();
     assert_eq!(differing.len(), 1);
     assert_eq!(differing[0].0.client.as_deref(), Some("2app"));
-    assert!(changed.members.contains_key(&(part, name)));
+}
+
+#[test]
+fn nobody_comes_by_an_outside_provider_before_the_users_and_the_triggers_are_there() {
+    let client =
+        |id: &str, providers: Value| json!({"ClientId": id, "ClientName": id, "SupportedIdentityProviders": providers});
+    let mut recorded = recorded();
+    let clients = json!({
+        "3own": client("3own", json!(["COGNITO"])),
+        "4outside": client("4outside", json!(["Corp"])),
+        "5apple": client("5apple", json!(["COGNITO", "SignInWithApple"])),
+    });
+    recorded
+        .members
+        .extend(configuration(&json!({"clients": clients})).members);
+    let wanted = steps_of(&recorded, &complete_mapping()).expect("steps");
+    let lists = |operation: &str| -> Vec<(String, Value)> {
+        let steps = wanted.steps.iter().filter(|step| step.operation == operation);
+        let list = |step: &Step| {
+            step.input
+                .expose()
+                .get("SupportedIdentityProviders")
+                .cloned()
+                .unwrap_or_default()
+        };
+        steps.map(|step| (step.path(), list(step))).collect()
+    };
+    let expected = [
+        ("clients/1web", json!(["COGNITO"])),
+        ("clients/2app", Value::Null),
+        ("clients/3own", json!(["COGNITO"])),
+        ("clients/4outside", Value::Null),
+        ("clients/5apple", json!(["COGNITO"])),
+    ];
+    assert_eq!(
+        lists("CreateUserPoolClient"),
+        expected.map(|(path, list)| (path.to_owned(), list))
+    );
+    let expected = [
+        ("clients/1web", json!(["COGNITO", "Corp"])),
+        ("clients/4outside", json!(["Corp"])),
+    ];
+    assert_eq!(
+        lists("UpdateUserPoolClient"),
+        expected.map(|(path, list)| (path.to_owned(), list))
+    );
+    let last: Vec<&str> = wanted.steps.iter().rev().take(3).map(|step| step.operation).collect();
+    assert_eq!(last, ["UpdateUserPoolClient", "UpdateUserPoolClient", "UpdateUserPool"]);
+}
+
+#[test]
+fn a_group_that_was_changed_after_the_instant_is_told() {
+    let mut groups = groups();
+    let settings = groups.get_mut("admins").and_then(|group| group.settings.as_mut());
+    settings.expect("settings").data.modified = Timestamp::from_millis(2_000);
+    assert_eq!(configure::newer_groups(&groups, Timestamp::from_millis(2_000)), []);
+    let told = configure::newer_groups(&groups, Timestamp::from_millis(1_999));
+    assert!(
+        matches!(&told[..], [task] if task.path == "groups/admins" && !task.is_gap),
+        "{told:?}"
+    );
+    assert!(told[0].what.contains("1970-01-01T00:00:02"), "{}", told[0].what);
+}
+
+const ROLE: &str = "arn:aws:iam::111122223333:role/cognito-sms";
+const SES: &str = "arn:aws:ses:us-east-1:111122223333:identity/example.com";
+
+/// The configuration with MFA as `mfa`, made with `null` for who sends its codes.
+fn without_senders(mfa: Value) -> Result<Wanted, Refused> {
+    let mut recorded = recorded();
+    recorded
+        .members
+        .extend(configuration(&json!({"mfa": {"pool": mfa}})).members);
+    let mut mapping = complete_mapping();
+    mapping.arns.extend([(ROLE.to_owned(), None), (SES.to_owned(), None)]);
+    steps_of(&recorded, &mapping)
+}
+
+#[test]
+fn a_factor_without_its_sender_is_left_out_and_told() {
+    let sms = json!({"SmsConfiguration": {"SnsCallerArn": ROLE, "SnsRegion": "us-east-1"}});
+    let mfa = json!({"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": true},
+        "SmsMfaConfiguration": sms, "EmailMfaConfiguration": {"Subject": "Code", "Message": "{####}"}});
+    let wanted = without_senders(mfa).expect("a factor is left");
+    assert!(wanted.steps[0].input.expose().get("SmsConfiguration").is_none());
+    let step = wanted
+        .steps
+        .iter()
+        .find(|step| step.path() == "mfa/pool")
+        .expect("a step");
+    let expected = json!({"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": true}});
+    assert_eq!(step.input.expose(), &expected);
+    let gaps = wanted
+        .manual
+        .iter()
+        .filter(|task| task.is_gap && task.path.starts_with("mfa/"));
+    let gaps: Vec<&str> = gaps.map(|task| task.path.as_str()).collect();
+    assert_eq!(gaps, ["mfa/pool/SmsMfaConfiguration", "mfa/pool/EmailMfaConfiguration"]);
+}
+
+#[test]
+fn mfa_without_any_factor_is_refused_with_the_lines_that_took_them() {
+    let sms = json!({"SmsConfiguration": {"SnsCallerArn": ROLE, "SnsRegion": "us-east-1"}});
+    let mfa = json!({"MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": false},
+        "SmsMfaConfiguration": sms, "EmailMfaConfiguration": {"Message": "{####}"}});
+    let Err(Refused::Unusable(error)) = without_senders(mfa) else {
+        panic!("MFA without a factor");
+    };
+    for says in ["OPTIONAL", ROLE, SES, "null", "\"arns\""] {
+        assert!(error.what.contains(says), "{says}: {error}");
+    }
+    let off = without_senders(json!({"MfaConfiguration": "OFF"}));
+    assert!(off.is_ok(), "{off:?}");
+}
+
+#[test]
+fn a_domain_becomes_one_of_its_own_kind() {
+    let certificate = "arn:aws:acm:us-east-1:111122223333:certificate/9f";
+    for (old, target, says) in [
+        (
+            "login",
+            json!({"name": "login.example.com", "certificate": certificate}),
+            "is a whole name",
+        ),
+        (
+            "login",
+            json!({"name": "login2", "certificate": certificate}),
+            "has no certificate",
+        ),
+        ("auth.example.com", json!({"name": "auth"}), "is a prefix"),
+        (
+            "auth.example.com",
+            json!({"name": "auth", "certificate": certificate}),
+            "is a prefix",
+        ),
+    ] {
+        let mut mapping: Value = serde_json::from_str(&fixture("mapping.json")).expect("JSON");
+        mapping["domains"] = json!({old: target});
+        let mapping = Mapping::parse(&mapping.to_string()).expect("a mapping");
+        let Err(Refused::Unusable(error)) = steps_of(&recorded(), &mapping) else {
+            panic!("{old} became {target}");
+        };
+        assert!(
+            error.what.contains(says) && error.what.contains(&format!("\"{old}\"")),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -76,6 +76,7 @@ impl Shown {
             sub: &self.sub,
             user: &self.user,
             groups: &self.groups,
+            case_sensitive: false,
             factors: Some(&self.factors),
         }
     }

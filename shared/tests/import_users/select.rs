@@ -38,6 +38,16 @@ fn who_was_not_born_is_told_from_whose_history_has_expired() {
     assert!(is_history_incomplete(&current, &versions[1..], at(15)));
     assert!(is_history_incomplete(&current, &[], at(15)));
     assert!(!is_history_incomplete(&item(1, at(30)), &[], at(15)), "not yet born");
+    let gap = [item(1, at(10)), item(3, at(25))];
+    assert!(
+        is_history_incomplete(&item(4, at(30)), &gap, at(22)),
+        "the second may be the one, and has not arrived"
+    );
+    assert!(!is_history_incomplete(&item(4, at(30)), &gap, at(26)));
+    assert!(
+        !is_history_incomplete(&item(4, at(30)), &gap, at(30)),
+        "nothing is later"
+    );
 }
 
 #[test]

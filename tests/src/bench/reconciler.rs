@@ -6,7 +6,6 @@
 //! Invariant: a walk counts only when it showed every user and membership, and wrote what it had to and nothing else.
 
 mod footprint;
-mod memory_table;
 mod scene;
 mod spill;
 pub mod synthetic;
@@ -21,7 +20,7 @@ use super::{Places, events::now};
 use crate::stack::Failure;
 
 /// As deployed.
-const RETENTION_SECONDS: i64 = 35 * 86_400;
+pub(super) const RETENTION_SECONDS: i64 = 35 * 86_400;
 
 /// Measures the reconciler.
 pub(super) async fn run(places: &Places, report: &mut super::report::Report) -> Result<(), Failure> {
@@ -30,7 +29,7 @@ pub(super) async fn run(places: &Places, report: &mut super::report::Report) -> 
 }
 
 /// One whole run.
-async fn reconcile<P: ReadPool, B: Backup>(reader: P, backup: B, pool: &str) -> Result<Report, Failure> {
+pub(super) async fn reconcile<P: ReadPool, B: Backup>(reader: P, backup: B, pool: &str) -> Result<Report, Failure> {
     let reconciler = Reconciler {
         reader,
         backup,

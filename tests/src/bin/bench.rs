@@ -8,20 +8,21 @@ use std::{
 };
 
 use clap::Parser;
-use twinpool_tests::bench::{Arguments, reconciler::synthetic, run};
+use serde::Serialize;
+use twinpool_tests::{
+    bench::{Arguments, importer, reconciler, run},
+    stack::Failure,
+};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if let (Some(users), Some(folder)) = (arguments.synthetic_users, &arguments.synthetic_folder) {
-        let measured = Box::pin(synthetic::measure(users, arguments.synthetic_changed_percent, folder)).await;
-        let printed = measured.map(|measured| serde_json::to_writer(io::stdout(), &measured));
-        return match printed {
-            Ok(Ok(())) => ExitCode::SUCCESS,
-            Ok(Err(_)) => ExitCode::FAILURE,
-            Err(error) => {
-                eprintln!("bench: {error}");
-                ExitCode::FAILURE
+        return match arguments.synthetic_import {
+            Some(part) => print(Box::pin(importer::synthetic::measure(part, users, folder)).await),
+            None => {
+                let changed = arguments.synthetic_changed_percent;
+                print(Box::pin(reconciler::synthetic::measure(users, changed, folder)).await)
             }
         };
     }
@@ -41,5 +42,17 @@ async fn main() -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
+    }
+}
+
+/// Prints what was measured as JSON.
+fn print(measured: Result<impl Serialize, Failure>) -> ExitCode {
+    match measured.map(|measured| serde_json::to_writer(io::stdout(), &measured)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(_)) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -75,6 +75,7 @@ impl Outage {
                 steal: false,
             },
             retry_failed: false,
+            open_sign_up: false,
         };
         let plan = self.plan();
         tokio::select! {

@@ -36,6 +36,9 @@ pub(crate) struct Args {
     /// Try users again who failed, and nobody else
     #[arg(long)]
     pub(crate) retry_failed: bool,
+    /// Let people sign up and sign in through outside providers although users could not be made; whoever is first gets a name
+    #[arg(long)]
+    pub(crate) open_sign_up: bool,
     /// Percent of Cognito's quotas to use, default: as planned; the rest is your application's
     #[arg(long, value_name = "PERCENT", value_parser = reconciling::share)]
     pub(crate) share: Option<Share>,
@@ -68,6 +71,8 @@ struct Applied<'a> {
     /// Users who failed, by stage and code.
     failed: &'a BTreeMap<String, u64>,
     failed_users: u64,
+    /// What is otherwise than planned.
+    warnings: &'a [String],
     seconds: u64,
     /// The least that the plan said it takes.
     floor_seconds: u64,
@@ -94,6 +99,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let options = ApplyOptions {
         holder: holder(args.lease_seconds),
         retry_failed: args.retry_failed,
+        open_sign_up: false,
     };
     importing::say_who_held(context, &importer, &plan.source.pool).await?;
     let report = Box::pin(importer.apply(&plan, &options)).await?;
@@ -165,6 +171,7 @@ fn document<'a>(report: &'a ApplyReport, plan: &'a Plan, args: &Args) -> Applied
         not_made: &report.not_made,
         failed: &report.failed,
         failed_users: report.failed_users,
+        warnings: &report.warnings,
         seconds: report.seconds,
         floor_seconds: plan.estimate.seconds,
         retry: report
@@ -172,6 +179,15 @@ fn document<'a>(report: &'a ApplyReport, plan: &'a Plan, args: &Args) -> Applied
             .then(|| format!("twinpool apply {} --retry-failed", quoted(&args.plan))),
         file,
     }
+}
+
+/// Columns of [`settings_failed`].
+pub(super) const SETTINGS_COLUMNS: [&str; 3] = ["setting that failed", "operation", "code"];
+
+/// A row for each setting that was refused.
+pub(super) fn settings_failed(failed: &[FailedStep]) -> Vec<Vec<String>> {
+    let row = |failed: &FailedStep| vec![failed.path.clone(), failed.operation.clone(), failed.code.clone()];
+    failed.iter().map(row).collect()
 }
 
 fn print(output: &Output, plan: &Plan, report: &Applied<'_>) -> Result<(), Error> {
@@ -200,14 +216,10 @@ fn print(output: &Output, plan: &Plan, report: &Applied<'_>) -> Result<(), Error
         .iter()
         .map(|(code, users)| vec![code.clone(), thousands(*users)]);
     output.table(&["failed", "users"], &failed.collect::<Vec<_>>())?;
-    let settings = report
-        .settings_failed
-        .iter()
-        .map(|failed| vec![failed.path.clone(), failed.operation.clone(), failed.code.clone()]);
-    output.table(
-        &["setting that failed", "operation", "code"],
-        &settings.collect::<Vec<_>>(),
-    )?;
+    output.table(&SETTINGS_COLUMNS, &settings_failed(report.settings_failed))?;
+    for warning in report.warnings {
+        output.line(&format!("warning: {warning}"))?;
+    }
     for task in &report.manual {
         output.line(&format!("to be done by hand: {task}"))?;
     }
@@ -234,6 +246,7 @@ mod tests {
         Args {
             plan: PathBuf::from("plan.json"),
             retry_failed: false,
+            open_sign_up: false,
             share: None,
             lease_seconds: 120,
             yes: true,
@@ -250,6 +263,7 @@ mod tests {
             not_made: BTreeMap::from([(NotMade::Unconfirmed, 10)]),
             failed: BTreeMap::from([("create: InvalidParameterException".to_owned(), 1)]),
             failed_users,
+            warnings: vec!["the users in the backup are no longer those of the plan".to_owned()],
             seconds: 85,
             ..ApplyReport::default()
         }

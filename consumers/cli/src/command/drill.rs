@@ -3,11 +3,12 @@
 //! Invariant: removes only the pool that it made itself, told by name and tag. Nobody is mailed, but users are billed as active:
 //! so it asks.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use serde::Serialize;
 use twinpool_importer::{
     ApplyOptions,
+    configuration::FailedStep,
     drill::{self, DrillReport},
     plan::Wish,
 };
@@ -16,7 +17,7 @@ use twinpool_shared::{
 };
 
 use super::{
-    apply::{agree, holder},
+    apply::{SETTINGS_COLUMNS, agree, holder, settings_failed},
     plan::{self, Way},
     verify::target::{Compared, document, sections, summary, verdict},
 };
@@ -79,6 +80,11 @@ struct Drilled<'a> {
     removal_seconds: f64,
     users: u64,
     failed_users: u64,
+    /// Settings that Cognito refused.
+    settings_failed: &'a [FailedStep],
+    manual: BTreeSet<&'a String>,
+    /// What is otherwise than planned.
+    warnings: &'a [String],
     verified: Compared<'a>,
 }
 
@@ -117,6 +123,7 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let options = ApplyOptions {
         holder: holder(args.lease_seconds),
         retry_failed: false,
+        open_sign_up: false,
     };
     importing::say_who_held(context, &importer, &plan.source.pool).await?;
     if !context.output.quiet {
@@ -139,7 +146,9 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
         page.write(path)?;
     }
     if context.output.json {
-        context.output.document("drill", &plan.source.pool, &drilled(&report))?;
+        context
+            .output
+            .document("drill", &plan.source.pool, &drilled(&report, &plan))?;
     } else {
         print(&context.output, &report, &removal(&plan))?;
     }
@@ -180,7 +189,7 @@ fn exit(report: &DrillReport) -> Exit {
     }
 }
 
-fn drilled(report: &DrillReport) -> Drilled<'_> {
+fn drilled<'a>(report: &'a DrillReport, plan: &'a Plan) -> Drilled<'a> {
     Drilled {
         plan: &report.plan,
         target: &report.target,
@@ -191,6 +200,9 @@ fn drilled(report: &DrillReport) -> Drilled<'_> {
         removal_seconds: report.removal_seconds,
         users: report.applied.users,
         failed_users: report.applied.failed_users,
+        settings_failed: &report.applied.settings_failed,
+        manual: plan.manual.iter().chain(&report.applied.manual).collect(),
+        warnings: &report.applied.warnings,
         verified: document(&report.verified),
     }
 }
@@ -207,7 +219,12 @@ fn shown(report: &DrillReport, rows_max: usize) -> Vec<Section> {
     let failed = report.applied.failed.iter();
     let failed = failed.map(|(code, users)| vec![code.clone(), users.to_string()]);
     let failed = Section::new("Users who failed", &["stage and code", "users"], failed.collect());
-    sections.extend(Some(failed).filter(|section| !section.is_empty()));
+    let settings = settings_failed(&report.applied.settings_failed);
+    let settings = Section::new("Settings that were refused", &SETTINGS_COLUMNS, settings);
+    let warnings = report.applied.warnings.iter().map(|warning| vec![warning.clone()]);
+    let warnings = Section::new("Warnings", &["otherwise than planned"], warnings.collect());
+    let told = [failed, settings, warnings].into_iter();
+    sections.extend(told.filter(|section| !section.is_empty()));
     sections.extend(self::sections(&report.verified, rows_max));
     sections
 }
@@ -261,7 +278,7 @@ mod tests {
     #[test]
     fn the_documented_example_has_the_members_of_the_document() {
         assert_eq!(
-            serde_json::to_value(drilled(&drill())).expect("JSON"),
+            serde_json::to_value(drilled(&drill(), &plan::view::tests::plan())).expect("JSON"),
             documented("drill")
         );
     }

@@ -127,7 +127,13 @@ async fn has_attributes<P: RawPool>(reader: &P, pool: &str, step: &Step) -> Resu
         .cloned()
         .unwrap_or_default();
     let has = |entry: &Value| {
-        let name = entry["Name"].as_str().map(|name| format!("custom:{name}"));
+        // A developer-only attribute is shown with one prefix more.
+        let prefix = if entry["DeveloperOnlyAttribute"] == true {
+            "dev:custom:"
+        } else {
+            "custom:"
+        };
+        let name = entry["Name"].as_str().map(|name| format!("{prefix}{name}"));
         schema
             .iter()
             .any(|attribute| attribute["Name"].as_str() == name.as_deref())

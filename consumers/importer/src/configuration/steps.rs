@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use twinpool_shared::{
     error::{Error, ErrorKind},
     import::{
-        configure::{CREATE_CLIENT, Step, UPDATE_POOL, update_input},
+        configure::{CREATE_CLIENT, Step, UPDATE_CLIENT, UPDATE_POOL, update_input},
+        patch::update_client_input,
         plan::TargetPool,
-        progress::State,
     },
     port::{Backup, RawPool, ReadPool, Refusal, WritePool},
 };
@@ -25,32 +25,33 @@ use crate::Phase;
 /// How often a make is tried whose answer is lost each time.
 const ATTEMPTS_MAX: u32 = 6;
 /// Seconds before each look for what a make without an answer may have made. `List` operations may show it late.
-pub(super) const WAITS_SECONDS: [u64; 6] = [0, 1, 2, 4, 8, 15];
+pub(crate) const WAITS_SECONDS: [u64; 6] = [0, 1, 2, 4, 8, 15];
 /// The code of a step whose app client could not be made.
 const NO_CLIENT: &str = "ClientNotMade";
 
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
-    /// The pool, and whether this attempt made it. `has_begun` says that an earlier one was about to make it.
-    pub(super) async fn pool(&self, state: &mut State, has_begun: bool) -> Result<(String, bool), Error> {
+    /// The pool, and whether this attempt made it.
+    pub(super) async fn pool(&mut self) -> Result<(String, bool), Error> {
         let name = match self.setting.target {
             TargetPool::Existing { id } => {
-                self.store_pool(state, id).await?;
+                self.store_pool(id).await?;
                 return Ok((id.clone(), false));
             }
             TargetPool::New { name } => name,
         };
-        if let Some(pool) = &state.pool {
+        if let Some(pool) = &self.state.pool {
             return Ok((pool.clone(), false));
         }
-        if let Some(pool) = self.made(name, has_begun).await? {
-            self.store_pool(state, &pool).await?;
+        if let Some(pool) = self.made(name, self.state.making).await? {
+            self.store_pool(&pool).await?;
             return Ok((pool, false));
         }
-        if !has_begun {
-            self.store_state(state).await?;
+        if !self.state.making {
+            self.state.making = true;
+            self.store_state().await?;
         }
         let pool = self.make_pool(name).await?;
-        self.store_pool(state, &pool).await?;
+        self.store_pool(&pool).await?;
         self.importer.watch.advanced(Phase::Configuration, 1);
         Ok((pool, true))
     }
@@ -64,6 +65,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
         };
         let mut lost = None;
         for _ in 0..ATTEMPTS_MAX {
+            self.still_held().await?;
             match self
                 .importer
                 .writer
@@ -108,7 +110,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
 
     /// Carries out `steps`; what Cognito refuses is noted.
     pub(super) async fn carry_out(
-        &self,
+        &mut self,
         phase: Phase,
         steps: &[Step],
         configured: &mut Configured,
@@ -116,11 +118,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
         for step in steps {
             if let Some(code) = self.step(step, configured).await? {
                 tracing::warn!(operation = step.operation, path = step.path(), code, "refused");
-                configured.failed.push(FailedStep {
-                    path: step.path(),
-                    operation: step.operation.to_owned(),
-                    code,
-                });
+                configured.failed.push(FailedStep::of(step, &code));
             }
             self.importer.watch.advanced(phase, 1);
         }
@@ -128,15 +126,22 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
     }
 
     /// Carries out one step. The code with which Cognito refuses it.
-    async fn step(&self, step: &Step, configured: &mut Configured) -> Result<Option<String>, Error> {
+    async fn step(&mut self, step: &Step, configured: &mut Configured) -> Result<Option<String>, Error> {
         let Ok(mut input) = step.call_input(&configured.pool, &configured.clients) else {
             return Ok(Some(NO_CLIENT.to_owned()));
         };
-        if step.operation == UPDATE_POOL {
-            input = self.whole(&configured.pool, step).await?;
+        match step.operation {
+            UPDATE_POOL => input = self.whole(&configured.pool, step).await?,
+            UPDATE_CLIENT => match self.whole_client(&input, step).await {
+                Ok(whole) => input = whole,
+                Err(error) if error.kind == ErrorKind::NotFound => return Ok(Some(NO_CLIENT.to_owned())),
+                Err(error) => return Err(error),
+            },
+            _ => {}
         }
         let mut lost = None;
         for _ in 0..ATTEMPTS_MAX {
+            self.still_held().await?;
             match self.importer.writer.change(step.operation, input.clone()).await {
                 Ok(answer) if step.operation == CREATE_CLIENT => {
                     let new = id(&answer, step.operation, "UserPoolClient", "ClientId")?;
@@ -174,7 +179,17 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Work<'_, P, W, B> {
         Ok(input)
     }
 
-    async fn adopt(&self, step: &Step, new: String, configured: &mut Configured) -> Result<(), Error> {
+    /// The same of the app client that `call` names.
+    async fn whole_client(&self, call: &Value, step: &Step) -> Result<Value, Error> {
+        let ids = json!({"UserPoolId": call["UserPoolId"], "ClientId": call["ClientId"]});
+        let shown = self.importer.reader.call("DescribeUserPoolClient", ids.clone()).await?;
+        let mut input = update_client_input(&shown["UserPoolClient"], step.input.expose());
+        input["UserPoolId"] = ids["UserPoolId"].clone();
+        input["ClientId"] = ids["ClientId"].clone();
+        Ok(input)
+    }
+
+    async fn adopt(&mut self, step: &Step, new: String, configured: &mut Configured) -> Result<(), Error> {
         if let Some(old) = &step.client {
             configured.clients.insert(old.clone(), new);
             self.store_clients(&configured.clients).await?;

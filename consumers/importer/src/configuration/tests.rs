@@ -4,15 +4,17 @@
 
 mod double;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde_json::Value;
+use tokio::time::Instant;
 use twinpool_shared::{
     error::ErrorKind,
     import::{
         configure::{self, CREATE_CLIENT, CREATE_POOL},
         mapping::{Mapping, Place},
         plan::PLAN_TAG,
+        select::{Class, Run},
     },
     marks::Part,
     snapshot::{
@@ -24,9 +26,10 @@ use twinpool_shared::{
 
 use self::double::{Cognito, Table, Trouble};
 use super::*;
-use crate::HttpUpload;
+use crate::{HttpUpload, testing::World};
 
 const SOURCE: &str = "us-east-1_Ab1Cd2Ef3";
+const OWNER: &str = "host:1";
 const PLAN: &str = "20261123T081316Z-0a1b2c3d";
 
 /// The configuration with every part, as the fixture of the pure tests has it.
@@ -52,6 +55,7 @@ fn wanted() -> Wanted {
 }
 
 fn importer(cognito: &Cognito, table: &Table) -> Importer<Cognito, Cognito, Table> {
+    table.hold(keys::lease(SOURCE), OWNER);
     Importer {
         reader: cognito.clone(),
         writer: cognito.clone(),
@@ -72,6 +76,7 @@ fn setting<'a>(target: &'a TargetPool, wanted: &'a Wanted) -> Setting<'a> {
     Setting {
         plan: PLAN,
         source: SOURCE,
+        owner: OWNER,
         target,
         wanted,
     }
@@ -112,16 +117,55 @@ async fn an_empty_pool_gets_every_step_and_what_lets_people_in_last() {
     assert_eq!(configured.failed, []);
     assert_eq!(configured.clients.len(), 2);
     let operations: Vec<&str> = wanted.steps.iter().map(|step| step.operation).collect();
-    assert_eq!(cognito.changes(), operations[..operations.len() - 1]);
+    let before = wanted.steps.iter().filter(|step| !step.phase.is_after_users()).count();
+    assert_eq!(cognito.changes(), operations[..before]);
+    let web = || cognito.client(&configured.pool, &configured.clients["1web"]);
+    assert_eq!(web()["SupportedIdentityProviders"], serde_json::json!(["COGNITO"]));
+    let made = web();
     let pool = cognito.pool(&configured.pool);
     assert_eq!(pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], true);
     assert!(pool["LambdaConfig"]["PostConfirmation"].is_string());
     assert_eq!(importer.attach_triggers(&setting, &configured.pool).await.unwrap(), []);
+    assert_eq!(cognito.changes(), operations);
+    let opened = web();
+    assert_eq!(
+        opened["SupportedIdentityProviders"],
+        serde_json::json!(["COGNITO", "Corp"])
+    );
+    for (member, value) in made.as_object().unwrap() {
+        assert!(
+            member == "SupportedIdentityProviders" || opened[member] == *value,
+            "{member}"
+        );
+    }
     let pool = cognito.pool(&configured.pool);
     assert_eq!(pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], false);
     assert_eq!(pool["UserPoolTags"][PLAN_TAG], PLAN);
     assert_eq!(pool["Policies"]["PasswordPolicy"]["MinimumLength"], 12);
     assert!(pool["LambdaConfig"]["PostConfirmation"].is_string());
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_that_are_laid_out_make_no_pool_doubtful() {
+    let wanted = wanted();
+    let (cognito, table) = (Cognito::new(&wanted), Table::default());
+    let target = new_pool();
+    let (importer, setting) = (importer(&cognito, &table), setting(&target, &wanted));
+    let laid_out = State {
+        layout: vec![Run {
+            class: Class::Verified,
+            chunks: 1,
+        }],
+        ..State::default()
+    };
+    let (documents, key) = (importer.documents(SOURCE), keys::state(SOURCE, PLAN));
+    documents.replace(&key, &laid_out, Kept::Always).await.unwrap();
+    let began = Instant::now();
+    importer.configure(&setting).await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(1),
+        "it waited for a pool that nobody made"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -286,7 +330,129 @@ fn a_make_is_looked_for_during_half_a_minute() {
     assert!(steps::WAITS_SECONDS.is_sorted());
 }
 
-#[test]
-fn a_drill_is_known_by_one_prefix() {
-    assert_eq!(crate::drill::NAME_PREFIX, configure::DRILL_PREFIX);
+#[tokio::test(start_paused = true)]
+async fn outside_providers_wait_for_the_triggers_that_guard_them() {
+    let wanted = wanted();
+    let (cognito, table) = (Cognito::new(&wanted), Table::default());
+    let target = new_pool();
+    let (importer, setting) = (importer(&cognito, &table), setting(&target, &wanted));
+    let configured = importer.configure(&setting).await.unwrap();
+    let codes = |failed: Vec<FailedStep>| -> Vec<(String, String)> {
+        failed.into_iter().map(|failed| (failed.path, failed.code)).collect()
+    };
+    let expected = |pool: &str, client: &str| {
+        [("pool/pool", pool), ("clients/1web", client)].map(|(path, code)| (path.to_owned(), code.to_owned()))
+    };
+    let closed = importer.left_closed(&setting).await.unwrap();
+    assert_eq!(codes(closed), expected("SignUpStaysClosed", "SignUpStaysClosed"));
+    let next = cognito.changes().len();
+    cognito.trouble(next, Trouble::Refused("InvalidLambdaResponseException"));
+    let failed = importer.attach_triggers(&setting, &configured.pool).await.unwrap();
+    assert_eq!(
+        codes(failed),
+        expected("InvalidLambdaResponseException", "TriggersNotAttached")
+    );
+    assert_eq!(cognito.changes().len(), next + 1);
+    // A provider that could not be made is refused where it is named; all the rest is open then.
+    cognito.trouble(next + 2, Trouble::Refused("InvalidParameterException"));
+    let failed = importer.attach_triggers(&setting, &configured.pool).await.unwrap();
+    assert_eq!(codes(failed), expected("", "InvalidParameterException")[1..]);
+    assert_eq!(importer.attach_triggers(&setting, &configured.pool).await.unwrap(), []);
+    assert_eq!(importer.left_closed(&setting).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_lost_the_lease_makes_nothing_more() {
+    let wanted = wanted();
+    for lost_after in [None, Some(0), Some(3)] {
+        let (cognito, table) = (Cognito::new(&wanted), Table::default());
+        let target = new_pool();
+        let (importer, setting) = (importer(&cognito, &table), setting(&target, &wanted));
+        let other = {
+            let table = table.clone();
+            move || table.hold(keys::lease(SOURCE), "host:2")
+        };
+        if lost_after.is_none() {
+            other();
+        }
+        cognito.after(move |number| {
+            if Some(number) == lost_after {
+                other();
+            }
+        });
+        let error = importer.configure(&setting).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Held, "{lost_after:?}");
+        assert_eq!(cognito.changes().len(), lost_after.map_or(0, |number| number + 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_stored_over_what_a_successor_has_stored() {
+    let wanted = wanted();
+    let clients = wanted
+        .steps
+        .iter()
+        .position(|step| step.operation == CREATE_CLIENT)
+        .unwrap();
+    // The pool's id, and the second client's.
+    for (number, key) in [
+        (0, keys::state(SOURCE, PLAN)),
+        (clients + 1, keys::clients(SOURCE, PLAN)),
+    ] {
+        let (cognito, table) = (Cognito::new(&wanted), Table::default());
+        let target = new_pool();
+        let (importer, setting) = (importer(&cognito, &table), setting(&target, &wanted));
+        let others = table.clone();
+        cognito.after(move |made| {
+            if made == number {
+                others.overtake(&key);
+            }
+        });
+        let error = importer.configure(&setting).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Held, "{number}");
+        assert_eq!(cognito.changes().len(), number + 1);
+    }
+}
+
+#[tokio::test]
+async fn attributes_for_developers_are_found_by_the_name_that_they_are_shown_with() {
+    let mut wanted = wanted();
+    let entries = serde_json::json!([{"Name": "own"}, {"Name": "dev", "DeveloperOnlyAttribute": true}]);
+    let step = Step {
+        operation: configure::ADD_ATTRIBUTES,
+        input: Json::new(serde_json::json!({"CustomAttributes": entries})),
+        ..wanted.steps[0].clone()
+    };
+    let mut pool = wanted.pool.expose().clone();
+    pool["SchemaAttributes"] = serde_json::json!([{"Name": "custom:own"}, {"Name": "dev:custom:dev"}]);
+    wanted.pool = Json::new(pool);
+    let cognito = Cognito::new(&wanted);
+    let made = cognito
+        .change(CREATE_POOL, wanted.steps[0].input.expose().clone())
+        .await
+        .unwrap();
+    let pool = made["UserPool"]["Id"].as_str().unwrap();
+    let found = look::look(&cognito, pool, &BTreeMap::new(), &step).await.unwrap();
+    assert_eq!(found, look::Look::There);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_existing_target_that_changed_since_it_was_planned_is_refused() {
+    let wanted = wanted();
+    let (cognito, table) = (Cognito::new(&wanted), Table::default());
+    let configured = to_the_end(&cognito, &table, &wanted).await;
+    let importer = importer(&cognito, &table);
+    let mut plan = World::with(Vec::new()).plan;
+    plan.target.pool = TargetPool::Existing {
+        id: configured.pool.clone(),
+    };
+    plan.changes = Some(Vec::new());
+    assert_eq!(importer.is_as_planned(&plan, &wanted).await, Ok(()));
+    let update = serde_json::json!({"UserPoolId": configured.pool, "DeletionProtection": "INACTIVE"});
+    cognito.change("UpdateUserPool", update).await.unwrap();
+    let error = importer.is_as_planned(&plan, &wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unmet);
+    for says in ["the target", "nothing was changed", "twinpool plan"] {
+        assert!(error.what.contains(says), "{error}");
+    }
 }

@@ -140,6 +140,67 @@ async fn lifting_the_protection_changes_nothing_else() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn both_pools_of_a_lost_answer_are_removed_also_where_one_is_known() {
+    for known in [None, Some(POOL)] {
+        let plan = plan("twinpool-drill-1");
+        let importer = importer(Some(drilled(&plan)));
+        let mut second = drilled(&plan);
+        second["Id"] = json!("us-west-2_Second");
+        importer
+            .reader
+            .pools
+            .lock()
+            .expect("no panic")
+            .insert("us-west-2_Second".to_owned(), second);
+        let state = State {
+            making: true,
+            pool: known.map(str::to_owned),
+            ..State::default()
+        };
+        let (source, key) = (plan.source.pool.as_str(), keys::state(&plan.source.pool, &plan.id));
+        importer
+            .documents(source)
+            .replace(&key, &state, Kept::Always)
+            .await
+            .expect("stored");
+        assert_eq!(importer.remove_drill(&plan).await, Ok(true));
+        assert!(importer.reader.pools.lock().expect("no panic").is_empty(), "{known:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_was_about_to_be_made_is_looked_for_until_it_is_listed() {
+    let plan = plan("twinpool-drill-1");
+    let importer = importer(Some(drilled(&plan)));
+    importer.reader.lag.store(4, std::sync::atomic::Ordering::SeqCst);
+    let state = State {
+        making: true,
+        ..State::default()
+    };
+    let (source, key) = (plan.source.pool.as_str(), keys::state(&plan.source.pool, &plan.id));
+    importer
+        .documents(source)
+        .replace(&key, &state, Kept::Always)
+        .await
+        .expect("stored");
+    assert_eq!(importer.remove_drill(&plan).await, Ok(true));
+    assert!(importer.reader.pools.lock().expect("no panic").is_empty());
+}
+
+#[test]
+fn a_removal_that_failed_is_told_with_what_removes() {
+    let plan = plan("twinpool-drill-1");
+    let told = still_there(&Error::new(ErrorKind::Denied, "no right"), &plan);
+    for says in [
+        "no right",
+        "twinpool drill --target-region us-west-2 --pool us-east-1_EXAMPLE --table t --remove",
+        &plan.id,
+    ] {
+        assert!(told.contains(says), "{told}");
+    }
+}
+
 #[tokio::test]
 async fn a_pool_of_another_plan_stays() {
     let (mine, mut other) = (plan("twinpool-drill-1"), plan("twinpool-drill-1"));

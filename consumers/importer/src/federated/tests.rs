@@ -137,3 +137,45 @@ async fn nothing_is_mended_before_the_users_are_made() {
     assert!(refused.what.contains("twinpool apply"), "{refused}");
     assert_eq!(world.pool.made(), []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn further_identities_are_linked_and_a_failed_group_keeps_nothing_else_back() {
+    let identities = r#"[{"providerName": "Google", "userId": "g-3", "primary": true},
+        {"providerName": "SAML", "userId": "s-3", "primary": false}]"#;
+    let mut people = people();
+    let attributes = people[3].attributes.as_mut().expect("attributes");
+    attributes.data.username = Personal::new("Google_g-3");
+    attributes
+        .data
+        .values
+        .insert("identities".to_owned(), Personal::new(identities));
+    let world = World::with(people.clone());
+    let tally = world.imported().await;
+    world.finish(&tally).await;
+    let signed_in = User {
+        sub: "abababab-ffff-ffff-ffff-ffffffffffff".to_owned(),
+        status: "EXTERNAL_PROVIDER".to_owned(),
+        ..User::default()
+    };
+    world.pool.put("Google_g-3", signed_in);
+    let importer = world.importer();
+    let code = "ResourceNotFoundException";
+    world.pool.refuse("AdminAddUserToGroup", "Google_g-3", Some(code));
+    let report = importer.repair_federated(&world.plan, &holder()).await.expect("told");
+    assert_eq!((report.mended, report.waiting), (0, 1));
+    assert_eq!(report.failed, BTreeMap::from([(code.to_owned(), 1)]));
+    let outcome = |outcomes: Vec<twinpool_shared::import::progress::Outcome>| {
+        let found = outcomes.into_iter().find(|outcome| outcome.sub == people[3].sub);
+        found.expect("noted")
+    };
+    let noted = outcome(world.outcomes().await);
+    assert!(noted.new.is_some() && !noted.failed.is_empty(), "{noted:?}");
+    let user = world.pool.users()["Google_g-3"].clone();
+    assert_eq!(user.links, [("SAML".to_owned(), "s-3".to_owned())]);
+    world.pool.refuse("AdminAddUserToGroup", "Google_g-3", None);
+    let report = importer.repair_federated(&world.plan, &holder()).await.expect("mended");
+    assert_eq!((report.mended, report.failed.len()), (1, 0));
+    let noted = outcome(world.outcomes().await);
+    assert_eq!((noted.links, noted.memberships, noted.failed.len()), (1, 2, 0));
+    assert_eq!(world.pool.users()["Google_g-3"].links.len(), 1);
+}

@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-use twinpool_shared::{import::plan::UsersWay, personal::Personal, user::UserRecord};
+use twinpool_shared::{
+    import::plan::{TargetPool, UsersWay},
+    personal::Personal,
+    user::UserRecord,
+};
 
-use crate::testing::{User, World, user};
+use crate::testing::{TARGET, User, World, user};
 
 fn people() -> Vec<UserRecord> {
     let mut people: Vec<UserRecord> = (0..150).map(user).collect();
@@ -163,4 +167,78 @@ async fn only_who_was_made_while_a_job_ran_came_by_it() {
         let groups = world.pool.users()["user-30"].groups.len();
         assert_eq!(groups, if failed == 0 { 2 } else { 0 }, "{age}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_people_can_sign_up_only_who_has_to_reset_came_by_a_job() {
+    let mut world = world();
+    world.plan.target.pool = TargetPool::Existing { id: TARGET.to_owned() };
+    world.shape.first_factors = ["EMAIL_OTP".to_owned()].into();
+    let forger = User {
+        sub: "ffffffff-ffff-ffff-ffff-ffffffffffff".to_owned(),
+        status: "CONFIRMED".to_owned(),
+        attributes: BTreeMap::from([("custom:original_sub".to_owned(), people()[30].sub.as_str().to_owned())]),
+        ..User::default()
+    };
+    world.pool.put("user-30", forger.clone());
+    let tally = world.imported().await;
+    assert_eq!(tally.failed, BTreeMap::from([("create: name-taken".to_owned(), 1)]));
+    assert_eq!(world.pool.users()["user-30"], forger);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_users_with_one_marker_neither_is_taken_by_it() {
+    let world = world();
+    let other = User {
+        sub: "0fffffff-ffff-ffff-ffff-ffffffffffff".to_owned(),
+        status: "RESET_REQUIRED".to_owned(),
+        attributes: BTreeMap::from([("custom:original_sub".to_owned(), people()[30].sub.as_str().to_owned())]),
+        ..User::default()
+    };
+    world.pool.put("other", other.clone());
+    let tally = world.imported().await;
+    assert_eq!((tally.users, tally.by_csv, tally.failed_users), (150, 133, 0));
+    let users = world.pool.users();
+    assert_eq!(users["other"], other);
+    assert_eq!(users["user-30"].groups.len(), 2, "found by name");
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_are_listed_only_while_somebody_is_open_and_not_for_long() {
+    let world = world();
+    // One whom a job made has gone before the list: the job's count is never reached.
+    world.pool.lag(u32::MAX);
+    let began = tokio::time::Instant::now();
+    let tally = world.imported().await;
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(60),
+        "{:?}",
+        began.elapsed()
+    );
+    assert_eq!((tally.users, tally.by_csv), (150, 134));
+    assert!(world.pool.asked().0 > 0);
+    assert_eq!(world.imported().await, tally);
+    assert_eq!(world.pool.asked(), (0, 0), "everybody is noted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_looks_at_who_came_by_a_job_in_a_list_which_bills_nobody() {
+    let world = world();
+    let code = Some("ResourceNotFoundException");
+    for name in ["user-30", "user-31"] {
+        world.pool.refuse("AdminAddUserToGroup", name, code);
+    }
+    assert_eq!(world.imported().await.failed_users, 2);
+    for name in ["user-30", "user-31"] {
+        world.pool.refuse("AdminAddUserToGroup", name, None);
+    }
+    world.pool.edit("user-31", |user| {
+        user.sub = "ffffffff-ffff-ffff-ffff-ffffffffffff".to_owned();
+    });
+    world.pool.asked();
+    let tally = world.import(true).await.expect("nobody kills it").expect("done");
+    assert_eq!(tally.failed, BTreeMap::from([("memberships: gone".to_owned(), 1)]));
+    assert_eq!(world.pool.asked(), (2, 0));
+    let users = world.pool.users();
+    assert_eq!((users["user-30"].groups.len(), users["user-31"].groups.len()), (2, 0));
 }

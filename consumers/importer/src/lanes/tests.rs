@@ -94,7 +94,7 @@ async fn everybody_is_made_with_what_they_had() {
 
 #[tokio::test(start_paused = true)]
 async fn no_lane_waits_for_the_end_of_another() {
-    let world = World::with((0..600).map(user).collect());
+    let world = World::with((0..1_000).map(user).collect());
     world.imported().await;
     let made = world.pool.made();
     let first = |operation: &str| made.iter().position(|(o, _)| o == operation).expect("made");
@@ -121,12 +121,7 @@ async fn lost_answers_make_nobody_twice_and_lose_nobody() {
         world.network.loses_every.store(every, Ordering::Relaxed);
         let tally = world.imported().await;
         assert_eq!((tally.users, tally.failed_users), (228, 0), "every {every}");
-        let mut found = users(&world);
-        for user in found.values_mut() {
-            // Whose setting was not answered for was set again, at once.
-            user.passwords = user.passwords.min(1);
-        }
-        assert_eq!(found, wanted, "every {every}");
+        assert_eq!(users(&world), wanted, "every {every}");
         let creates = world
             .pool
             .made()
@@ -164,11 +159,7 @@ async fn killed_anywhere_and_gone_on_with_the_pool_is_the_same() {
                 }
             }
         }
-        let mut found = users(&world);
-        for user in found.values_mut() {
-            user.passwords = user.passwords.min(1);
-        }
-        assert_eq!(found, wanted, "part {part}, {kills} kills");
+        assert_eq!(users(&world), wanted, "part {part}, {kills} kills");
         let outcomes = world.outcomes().await;
         let subs: BTreeMap<String, String> = world
             .pool
@@ -195,7 +186,7 @@ async fn a_chunk_that_takes_longer_than_an_invocation_is_finished_by_several() {
             "it does not come forward: {} memberships",
             groups(&world)
         );
-        let invocation = tokio::time::timeout(std::time::Duration::from_secs(100), world.import(false));
+        let invocation = tokio::time::timeout(std::time::Duration::from_secs(120), world.import(false));
         if let Ok(done) = invocation.await {
             break done.expect("nobody kills it").expect("nothing fails");
         }

@@ -33,6 +33,8 @@ const OF_A_USER: [&str; 6] = [
 /// Operations that have an effect whatever they are about, or that another permission is judged with: `CreateUserImportJob`
 /// hands over a role.
 const NEVER_TRIED: [&str; 2] = ["CreateUserImportJob", "CreateUserPool"];
+/// How often a call is made that nobody answers for.
+const ATTEMPTS_MAX: u32 = 6;
 /// Operations on what an import job made first.
 const OF_A_JOB: [&str; 2] = ["CreateUserImportJob", "StartUserImportJob"];
 
@@ -56,12 +58,8 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                 untried.push(format!("cognito-idp:{operation}"));
                 continue;
             };
-            match self.writer.change(operation, input).await {
-                Err(Refusal::Failed(error)) if error.kind == ErrorKind::Denied => {
-                    denied.push(format!("cognito-idp:{operation}"));
-                }
-                Err(Refusal::Failed(error) | Refusal::Doubtful(error)) => return Err(error),
-                Ok(_) | Err(Refusal::Refused(_)) => {}
+            if !self.permits(operation, &input).await? {
+                denied.push(format!("cognito-idp:{operation}"));
             }
         }
         if denied.is_empty() {
@@ -69,6 +67,19 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         }
         let what = format!("the import needs permissions that are missing: {}", denied.join(", "));
         Err(Error::new(ErrorKind::Denied, what))
+    }
+
+    /// Whether a call is permitted. One that nobody answers for changes nothing either, and is made again.
+    async fn permits(&self, operation: &str, input: &Value) -> Result<bool, Error> {
+        let mut attempts = 1;
+        loop {
+            match self.writer.change(operation, input.clone()).await {
+                Err(Refusal::Failed(error)) if error.kind == ErrorKind::Denied => return Ok(false),
+                Err(Refusal::Doubtful(_)) if attempts < ATTEMPTS_MAX => attempts += 1,
+                Err(Refusal::Failed(error) | Refusal::Doubtful(error)) => return Err(error),
+                Ok(_) | Err(Refusal::Refused(_)) => return Ok(true),
+            }
+        }
     }
 }
 

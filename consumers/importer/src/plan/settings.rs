@@ -9,12 +9,12 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     group::GroupRecord,
     import::{
-        configure::{self, Wanted},
+        configure::{self, Step, Wanted},
         mapping::{Mapping, Place},
         patch::{self, Patch},
-        plan::TargetPool,
+        plan::{Plan, TargetPool},
         select::existed,
-        shape::{Marker, Shape},
+        shape::{CUSTOM_MAX, Marker, Shape},
     },
     marks::Part,
     port::{Backup, RawPool, ReadPool, WritePool},
@@ -22,7 +22,7 @@ use twinpool_shared::{
     time::Timestamp,
 };
 
-use crate::{Importer, configuration::captured};
+use crate::{Importer, apply::outdated, configuration::captured};
 
 /// The configuration that is wanted, and the shape of the pool that users are made in.
 pub(crate) struct Settings {
@@ -44,16 +44,31 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             TargetPool::Existing { .. } => "",
         };
         let wanted = subject.wanted(name)?;
-        let (changes, shape) = match target {
-            TargetPool::New { .. } => (None, shape(subject.recorded)?),
+        let (changes, shape, marker) = match target {
+            TargetPool::New { .. } => {
+                let recorded = subject.recorded;
+                let pool = recorded.json(Part::Pool, POOL_LEVEL).unwrap_or(&Value::Null);
+                // A factor that lost its sender is nobody's.
+                let mut steps = wanted.steps.iter();
+                let mfa = steps.find(|step| step.phase == configure::Phase::Mfa);
+                let shape = Shape::of(pool, mfa.map(|step| step.input.expose()))?;
+                let marker = shape.marker();
+                (None, shape, marker)
+            }
             TargetPool::Existing { id } => {
                 let found = captured(&self.reader, &self.clock, id, &wanted).await?;
-                let shape = shape(&found.configuration)?;
-                let patch = patch::patch(&wanted, &BTreeMap::new(), &found);
-                (Some(patch.map_err(Error::from)?), shape)
+                let patch = patch::patch(&wanted, &BTreeMap::new(), &found).map_err(Error::from)?;
+                let (pool, mfa) = patch.laid_over(&found);
+                let shape = Shape::of(&pool, mfa.as_ref())?;
+                if shape.custom_attributes() > CUSTOM_MAX {
+                    return Err(unfit(
+                        "has no room for all custom attributes of the backup: 50 are the most",
+                    ));
+                }
+                (Some(patch), shape, self::shape(&found.configuration)?.marker())
             }
         };
-        match shape.marker() {
+        match marker {
             Marker::There | Marker::Addable => {}
             Marker::Full => return Err(unfit("has 50 custom attributes, and users need custom:original_sub")),
             Marker::Unfit => {
@@ -68,6 +83,23 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             tier: shape.tier.clone(),
             shape: shape.with_marker(),
         })
+    }
+
+    /// Whether an existing target still takes the changes that were planned: whoever agreed to them agreed to no others.
+    ///
+    /// # Errors
+    /// `Unmet` when it takes others; else as Cognito answers.
+    pub(crate) async fn is_as_planned(&self, plan: &Plan, wanted: &Wanted) -> Result<(), Error> {
+        let TargetPool::Existing { id } = &plan.target.pool else {
+            return Ok(());
+        };
+        let found = captured(&self.reader, &self.clock, id, wanted).await?;
+        let patch = patch::patch(wanted, &BTreeMap::new(), &found).map_err(Error::from)?;
+        let planned = plan.changes.iter().flatten().map(|step| step.digest.as_str());
+        if planned.eq(patch.steps.iter().map(Step::digest)) {
+            return Ok(());
+        }
+        Err(outdated("the settings that the target lacks are"))
     }
 }
 
@@ -109,8 +141,9 @@ impl Subject<'_> {
             (name.clone(), group)
         });
         let groups: BTreeMap<String, GroupRecord> = groups.collect();
-        let wanted = configure::steps(self.recorded, &groups, self.mapping, self.place, self.plan, name);
-        wanted.map_err(Error::from)
+        let mut wanted = configure::steps(self.recorded, &groups, self.mapping, self.place, self.plan, name)?;
+        wanted.manual.extend(configure::newer_groups(&groups, self.as_of));
+        Ok(wanted)
     }
 }
 

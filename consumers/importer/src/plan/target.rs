@@ -8,6 +8,7 @@ use twinpool_shared::{
     import::{
         ORIGINAL_SUB,
         plan::{PLAN_TAG, TargetPool},
+        progress::{State, keys},
     },
     port::{Backup, RawPool, ReadPool, WritePool},
 };
@@ -30,12 +31,26 @@ pub(super) fn is_another(target: &TargetPool, source: &str) -> Result<(), Error>
     }
 }
 
+/// Imports of the same backup that made a pool and did not come to its end: a second pool is seldom what is wanted.
+pub(super) fn unfinished(imports: &[(String, State)]) -> Vec<String> {
+    let unfinished = imports.iter().filter(|(_, state)| state.users.is_none());
+    let unfinished = unfinished.filter_map(|(plan, state)| Some((plan, state.pool.as_ref()?)));
+    let lines = unfinished.map(|(plan, pool)| {
+        format!(
+            "an import is unfinished: {plan} into {pool}; twinpool apply its plan to go on with it, or remove that pool first if it is \
+             to be given up"
+        )
+    });
+    lines.collect()
+}
+
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
-    /// Whether `pool` may be filled without a second word: a plan made it, nobody is in it, or the import was there before.
+    /// Whether `pool` may be filled without a second word: an import of the backup of `source` made it, nobody is in it, or the
+    /// import was there before.
     ///
     /// # Errors
-    /// `BadSetting` with the flag that confirms it; else as Cognito answers.
-    pub(super) async fn may_be_filled(&self, pool: &str) -> Result<(), Error> {
+    /// `BadSetting` with the flag that confirms it; else as Cognito and the table answer.
+    pub(super) async fn may_be_filled(&self, source: &str, pool: &str) -> Result<(), Error> {
         let described = self
             .reader
             .call("DescribeUserPool", json!({"UserPoolId": pool}))
@@ -43,8 +58,12 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         let tag = described
             .pointer("/UserPool/UserPoolTags")
             .and_then(|tags| tags.get(PLAN_TAG));
-        if tag.is_some_and(Value::is_string) {
-            return Ok(());
+        if let Some(plan) = tag.and_then(Value::as_str) {
+            // Anybody can set a tag, and the pool of another backup has one.
+            let state = self.documents(source).load::<State>(&keys::state(source, plan)).await?;
+            if state.is_some_and(|(state, _)| state.pool.as_deref() == Some(pool)) {
+                return Ok(());
+            }
         }
         let mut token = None;
         loop {

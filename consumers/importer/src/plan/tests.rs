@@ -9,8 +9,12 @@ use std::{
 
 use serde_json::json;
 use twinpool_shared::{
-    import::plan::file,
-    item::{SCHEMA_VERSION, UserItem},
+    group::{GroupRecord, GroupSettings},
+    import::{
+        plan::file,
+        progress::{self, State, Tally},
+    },
+    item::{GroupItem, SCHEMA_VERSION, UserItem},
     observation::UserRead,
     personal::Personal,
     port::Document,
@@ -290,7 +294,9 @@ async fn a_pool_with_people_of_its_own_is_filled_only_when_it_is_named_twice() {
         people: vec![somebody(&[])],
         ..Empty::default()
     };
-    let error = importer(rich(), theirs.clone()).may_be_filled("us-west-2_a1").await;
+    let error = importer(rich(), theirs.clone())
+        .may_be_filled(SOURCE, "us-west-2_a1")
+        .await;
     let error = error.expect_err("people of its own");
     assert_eq!(error.kind, ErrorKind::BadSetting);
     assert!(error.what.ends_with("--into-existing us-west-2_a1"), "{}", error.what);
@@ -300,13 +306,98 @@ async fn a_pool_with_people_of_its_own_is_filled_only_when_it_is_named_twice() {
             people: vec![somebody(&["custom:original_sub"])],
             ..Empty::default()
         },
-        Empty {
-            tags: json!({"twinpool:plan": "20261123T080000Z-0a1b2c3d"}),
-            ..theirs
-        },
     ] {
-        assert_eq!(importer(rich(), ours).may_be_filled("us-west-2_a1").await, Ok(()));
+        assert_eq!(
+            importer(rich(), ours).may_be_filled(SOURCE, "us-west-2_a1").await,
+            Ok(())
+        );
     }
+    // A tag counts with the import that it names.
+    let tagged = Empty {
+        tags: json!({"twinpool:plan": PLAN}),
+        ..theirs
+    };
+    for (pool, is_ours) in [
+        (None, false),
+        (Some("us-west-2_b2"), false),
+        (Some("us-west-2_a1"), true),
+    ] {
+        let mut backup = rich();
+        backup.documents.extend(pool.map(|pool| state(PLAN, pool, false)));
+        let may = importer(backup, tagged.clone())
+            .may_be_filled(SOURCE, "us-west-2_a1")
+            .await;
+        assert_eq!(may.is_ok(), is_ours, "{pool:?}: {may:?}");
+    }
+}
+
+const PLAN: &str = "20261123T080000Z-0a1b2c3d";
+
+fn stored(key: twinpool_shared::item::Key, body: &impl serde::Serialize) -> Document {
+    Document {
+        key,
+        schema_version: SCHEMA_VERSION,
+        pool: SOURCE.to_owned(),
+        version: 1,
+        written_at: now(),
+        expires_at: None,
+        body: Personal::new(serde_json::to_string(body).expect("JSON")),
+    }
+}
+
+/// How far the import of `plan` into `pool` has come.
+fn state(plan: &str, pool: &str, is_finished: bool) -> Document {
+    let state = State {
+        pool: Some(pool.to_owned()),
+        users: is_finished.then(Tally::default),
+        ..State::default()
+    };
+    stored(progress::keys::state(SOURCE, plan), &state)
+}
+
+#[tokio::test]
+async fn an_unfinished_import_is_the_first_that_is_told() {
+    let plans = ["20261123T080000Z-0a1b2c3d", "20261123T070000Z-00000000"];
+    let mut backup = rich();
+    backup.documents.extend([
+        state(plans[0], "us-west-2_half", false),
+        state(plans[1], "us-west-2_whole", true),
+        stored(progress::keys::imports(SOURCE), &BTreeSet::from(plans)),
+    ]);
+    let (plan, _) = planned(backup, Empty::default(), &order()).await.expect("a plan");
+    assert!(
+        plan.manual[0].starts_with("an import is unfinished: 20261123T080000Z-0a1b2c3d into us-west-2_half;"),
+        "{:?}",
+        plan.manual
+    );
+    assert!(!plan.manual.iter().any(|told| told.contains("us-west-2_whole")));
+}
+
+#[tokio::test]
+async fn a_group_that_was_changed_after_the_instant_is_told() {
+    let at = now().plus_millis(-600_000);
+    let mut record = GroupRecord::new("admins");
+    record.settings = Some(facet(GroupSettings {
+        description: None,
+        precedence: None,
+        role_arn: None,
+        created: at.plus_millis(-1_000),
+        modified: at.plus_millis(1),
+    }));
+    let mut backup = rich();
+    backup.groups = vec![GroupItem::current(SOURCE, 1, record, at)];
+    let told = async |as_of: Timestamp| {
+        let order = PlanOrder {
+            as_of: Some(as_of),
+            ..order()
+        };
+        let (plan, _) = planned(backup.clone(), Empty::default(), &order).await.expect("a plan");
+        plan.manual
+            .iter()
+            .filter(|told| told.starts_with("groups/admins: role"))
+            .count()
+    };
+    assert_eq!((told(at).await, told(at.plus_millis(1)).await), (1, 0));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use twinpool_shared::{
     error::{Error, ErrorKind},
-    import::plan::Plan,
+    import::{configure::CREATE_GROUP, plan::Plan},
     quota::Category,
 };
 
@@ -26,7 +26,9 @@ const WALKS: u64 = 2;
 /// `Unmet`, with what to do instead.
 pub(super) fn check(plan: &Plan, place: &Place, time: Duration) -> Result<(), Error> {
     let counts = &plan.users.counts;
-    let pages = WALKS * counts.made.div_ceil(PAGE) + counts.memberships.div_ceil(PAGE);
+    // No page is of two groups.
+    let groups = plan.steps.iter().filter(|step| step.operation == CREATE_GROUP).count() as u64;
+    let pages = WALKS * counts.made.div_ceil(PAGE) + counts.memberships.div_ceil(PAGE) + groups;
     // A preference is read user by user, while the lists go on.
     let lists = seconds(place, Category::UserList, pages);
     let preferences = seconds(place, Category::UserRead, counts.preferences);

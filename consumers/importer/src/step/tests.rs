@@ -1,5 +1,7 @@
 //! Orders, as the state machine and its input write them.
 
+use std::time::Duration;
+
 use serde_json::json;
 use twinpool_shared::{
     import::{plan::UsersWay, select::Deleted},
@@ -7,7 +9,7 @@ use twinpool_shared::{
 };
 
 use super::*;
-use crate::{configuration::FailedStep, plan::Wish};
+use crate::{configuration::FailedStep, plan::Wish, testing::World};
 
 fn read(order: serde_json::Value) -> Result<Order, serde_json::Error> {
     serde_json::from_value(order)
@@ -91,6 +93,65 @@ fn an_input_that_says_what_nobody_reads_is_refused_with_what_to_do() {
     let error = read(order).expect_err("a refusal").to_string();
     assert!(error.contains("`user`"), "{error}");
     assert!(read(json!({"step": "delete", "owner": "e", "pool": "p"})).is_err());
+}
+
+/// A plan that makes a new pool of this name.
+fn plan(name: &str) -> Plan {
+    let mut plan = World::with(Vec::new()).plan;
+    plan.target.pool = TargetPool::New { name: name.to_owned() };
+    plan
+}
+
+#[test]
+fn a_machine_takes_no_plan_of_the_other_one() {
+    let (drill, restore) = (plan("twinpool-drill-20261123t080000000z"), plan("people"));
+    let existing = World::with(Vec::new()).plan;
+    assert_eq!(of_machine(&drill, true), Ok(()));
+    assert_eq!(of_machine(&restore, false), Ok(()));
+    assert_eq!(of_machine(&existing, false), Ok(()));
+    for (plan, drill, told) in [
+        (&restore, true, "of a restore"),
+        (&existing, true, "of a restore"),
+        (&drill, false, "of a drill"),
+    ] {
+        let error = of_machine(plan, drill).expect_err("a refusal");
+        assert_eq!(error.kind, ErrorKind::BadSetting);
+        assert!(error.what.contains(told), "{}", error.what);
+    }
+}
+
+#[test]
+fn a_comparison_that_does_not_fit_is_refused_before_anything_is_made() {
+    let invocation = Duration::from_secs(895);
+    let of = |made, memberships, preferences| {
+        let mut plan = plan("people");
+        plan.users.counts.made = made;
+        plan.users.counts.memberships = memberships;
+        plan.users.counts.preferences = preferences;
+        plan
+    };
+    let whole = Place {
+        share: Share::new(100).expect("a share"),
+        ..place()
+    };
+    // At half of the quota 15 lists and 60 single reads a second; users are listed twice.
+    for (plan, fits) in [
+        (of(400_000, 0, 0), true),
+        (of(410_000, 0, 0), false),
+        (of(200_000, 400_000, 0), true),
+        (of(400_000, 400_000, 0), false),
+        (of(1_000, 0, 53_000), true),
+        (of(1_000, 0, 54_000), false),
+    ] {
+        let checked = fit::check(&plan, &place(), invocation);
+        assert_eq!(checked.is_ok(), fits, "{:?}", plan.users.counts);
+        let Err(error) = checked else { continue };
+        assert_eq!(error.kind, ErrorKind::Unmet);
+        for told in ["QuotaSharePercent", "`twinpool verify`", "895 s", "50 %"] {
+            assert!(error.what.contains(told), "{}", error.what);
+        }
+        assert_eq!(fit::check(&plan, &whole, invocation), Ok(()));
+    }
 }
 
 #[test]

@@ -48,6 +48,8 @@ struct State {
     jobs_end: Option<&'static str>,
     /// Pages of lists by prefix that show nobody yet.
     empty_pages: u32,
+    /// Pages of lists that were asked for, and users who were asked for by name.
+    asked: (u32, u32),
 }
 
 #[derive(Clone, Default)]
@@ -126,6 +128,11 @@ impl PoolDouble {
         locked(&self.state).empty_pages = pages;
     }
 
+    /// Pages of lists, and users by name, that were asked for since this was last asked.
+    pub(crate) fn asked(&self) -> (u32, u32) {
+        std::mem::take(&mut locked(&self.state).asked)
+    }
+
     pub(crate) fn take_file(&self, url: &str, body: &[u8]) -> Result<(), Error> {
         let mut state = locked(&self.state);
         let job = url
@@ -188,6 +195,10 @@ impl State {
 
     fn link(&mut self, input: &Value) -> Answer {
         let name = text(input, "/DestinationUser/ProviderAttributeValue");
+        let name = match text(input, "/DestinationUser/ProviderName").as_str() {
+            "Cognito" => name,
+            provider => format!("{provider}_{name}"),
+        };
         let link = (
             text(input, "/SourceUser/ProviderName"),
             text(input, "/SourceUser/ProviderAttributeValue"),
@@ -309,6 +320,26 @@ fn attributes(input: &Value) -> BTreeMap<String, String> {
     pairs.map(|pair| (text(pair, "/Name"), text(pair, "/Value"))).collect()
 }
 
+/// A user as a list shows them.
+fn listed(name: &str, user: &User) -> UserRead {
+    let values = user
+        .attributes
+        .iter()
+        .map(|(name, value)| (name.clone(), Personal::new(value)));
+    UserRead {
+        attributes: Attributes {
+            username: Personal::new(name),
+            values: values.collect(),
+        },
+        status: user.status.clone(),
+        account: Account {
+            enabled: !user.disabled,
+            created: now().plus_millis(-user.age * 1_000),
+            modified: now(),
+        },
+    }
+}
+
 impl WritePool for PoolDouble {
     async fn change(&self, operation: &str, input: Value) -> Answer {
         loop {
@@ -333,9 +364,10 @@ impl WritePool for PoolDouble {
 impl RawPool for PoolDouble {
     async fn call(&self, operation: &str, input: Value) -> Result<Value, Error> {
         self.network.step().await;
-        let state = locked(&self.state);
+        let mut state = locked(&self.state);
         match operation {
             "AdminGetUser" => {
+                state.asked.1 += 1;
                 let user = state.shown_user(&text(&input, "/Username"), "UserAttributes");
                 let what = "cognito-idp:AdminGetUser on the pool failed with UserNotFoundException";
                 user.ok_or_else(|| Error::new(ErrorKind::Rejected, what))
@@ -361,6 +393,7 @@ impl ReadPool for PoolDouble {
     async fn users_page(&self, _: &str, prefix: Option<&str>, _: Option<&str>) -> Result<Page<(Sub, UserRead)>, Error> {
         self.network.step().await;
         let mut state = locked(&self.state);
+        state.asked.0 += 1;
         if prefix.is_some() && state.empty_pages > 0 {
             state.empty_pages -= 1;
             return Ok(Page {
@@ -372,33 +405,19 @@ impl ReadPool for PoolDouble {
             .users
             .iter()
             .filter(|(_, user)| user.sub.starts_with(prefix.unwrap_or_default()));
-        let entries = users.map(|(name, user)| {
-            let values = user
-                .attributes
-                .iter()
-                .map(|(name, value)| (name.clone(), Personal::new(value)));
-            let read = UserRead {
-                attributes: Attributes {
-                    username: Personal::new(name),
-                    values: values.collect(),
-                },
-                status: user.status.clone(),
-                account: Account {
-                    enabled: !user.disabled,
-                    created: now().plus_millis(-user.age * 1_000),
-                    modified: now(),
-                },
-            };
-            (Sub::new(&user.sub).expect("a sub"), read)
-        });
+        let entries = users.map(|(name, user)| (Sub::new(&user.sub).expect("a sub"), listed(name, user)));
         Ok(Page {
             entries: entries.collect(),
             token: None,
         })
     }
 
-    async fn find_user(&self, _: &str, _: &Sub) -> Result<Option<UserRead>, Error> {
-        unreachable!("users are found by name")
+    async fn find_user(&self, _: &str, sub: &Sub) -> Result<Option<UserRead>, Error> {
+        self.network.step().await;
+        let mut state = locked(&self.state);
+        state.asked.0 += 1;
+        let found = state.users.iter().find(|(_, user)| user.sub == sub.as_str());
+        Ok(found.map(|(name, user)| listed(name, user)))
     }
 
     async fn groups_of(&self, _: &str, _: &Personal) -> Result<Option<BTreeSet<String>>, Error> {

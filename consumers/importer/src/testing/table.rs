@@ -2,11 +2,14 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use twinpool_shared::{
-    error::Error,
+    error::{Error, ErrorKind},
     item::{GroupItem, Key, UserItem},
     marks::Part,
     personal::Sub,
@@ -19,7 +22,11 @@ use super::{Network, locked};
 #[derive(Clone)]
 pub(crate) struct TableDouble {
     network: Arc<Network>,
-    users: Arc<HashMap<Sub, UserItem>>,
+    users: Arc<Mutex<HashMap<Sub, UserItem>>>,
+    /// Superseded versions.
+    versions: Arc<Mutex<HashMap<Sub, Vec<UserItem>>>>,
+    /// Writes that are refused for their throughput, from now on.
+    throttles: Arc<AtomicU64>,
     documents: Arc<Mutex<BTreeMap<Key, Document>>>,
 }
 
@@ -28,7 +35,9 @@ impl TableDouble {
         let users = items.into_iter().map(|item| (item.record.sub.clone(), item));
         Self {
             network: Arc::clone(network),
-            users: Arc::new(users.collect()),
+            users: Arc::new(Mutex::new(users.collect())),
+            versions: Arc::default(),
+            throttles: Arc::default(),
             documents: Arc::default(),
         }
     }
@@ -45,15 +54,46 @@ impl TableDouble {
     }
 }
 
+impl TableDouble {
+    /// Adds a superseded version of a user.
+    pub(crate) fn supersede(&self, item: UserItem) {
+        let sub = item.record.sub.clone();
+        locked(&self.versions).entry(sub).or_default().push(item);
+    }
+
+    /// Current items are of this version from now on.
+    pub(crate) fn renumber(&self, version: u64) {
+        locked(&self.users).values_mut().for_each(|item| item.version = version);
+    }
+
+    /// The next `writes` of chunks are refused for their throughput.
+    pub(crate) fn throttle(&self, writes: u64) {
+        self.throttles.store(writes, Ordering::Relaxed);
+    }
+
+    fn admit(&self, key: &Key) -> Result<(), Error> {
+        if !key.sk.contains("#chunk#") {
+            return Ok(());
+        }
+        let left = |left: u64| left.checked_sub(1);
+        match self.throttles.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left) {
+            Ok(_) => Err(Error::new(ErrorKind::Throttled, "dynamodb:PutItem on the table")),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
 impl Backup for TableDouble {
     async fn users(&self, _: &str, subs: &[Sub]) -> Result<HashMap<Sub, UserItem>, Error> {
         self.network.step().await;
-        let found = subs.iter().filter_map(|sub| self.users.get(sub));
+        let users = locked(&self.users);
+        let found = subs.iter().filter_map(|sub| users.get(sub));
         Ok(found.map(|item| (item.record.sub.clone(), item.clone())).collect())
     }
 
-    async fn user_versions(&self, _: &str, _: &Sub) -> Result<Vec<UserItem>, Error> {
-        Ok(Vec::new())
+    async fn user_versions(&self, _: &str, sub: &Sub) -> Result<Vec<UserItem>, Error> {
+        self.network.step().await;
+        Ok(locked(&self.versions).get(sub).cloned().unwrap_or_default())
     }
 
     async fn document(&self, key: &Key) -> Result<Option<Document>, Error> {
@@ -63,6 +103,7 @@ impl Backup for TableDouble {
 
     async fn put_document(&self, next: &Document, replaced: Option<u64>) -> Result<Written, Error> {
         self.network.step().await;
+        self.admit(&next.key)?;
         let written = {
             let mut documents = locked(&self.documents);
             if documents.get(&next.key).map(|there| there.version) == replaced {
@@ -85,6 +126,7 @@ impl Backup for TableDouble {
     }
 
     async fn remove_documents(&self, keys: &[Key]) -> Result<(), Error> {
+        keys.iter().try_for_each(|key| self.admit(key))?;
         let mut documents = locked(&self.documents);
         for key in keys {
             documents.remove(key);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{
     Adjusted, CREATE_GROUP, CREATE_POOL, ManualTask, Phase, Refused, Step, Wanted, form, group_input,
@@ -15,7 +15,10 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     group::GroupRecord,
-    import::mapping::{LeftOut, Mapping, Place, Unmapped, rewrite},
+    import::{
+        ORIGINAL_SUB,
+        mapping::{LeftOut, Mapping, Place, Unmapped, rewrite},
+    },
     marks::Part,
     snapshot::{Json, POOL_LEVEL, past::Configuration},
 };
@@ -38,10 +41,12 @@ pub(super) struct Build<'a> {
     pub(super) adjusted: Vec<Adjusted>,
     /// Whether users may sign up.
     pub(super) has_sign_up: bool,
-    steps: Vec<Step>,
+    pub(super) steps: Vec<Step>,
     manual: Vec<ManualTask>,
     left_out: BTreeSet<LeftOut>,
     unmapped: Vec<Unmapped>,
+    /// Why what the mapping says cannot be made.
+    unusable: Vec<String>,
 }
 
 impl<'a> Build<'a> {
@@ -62,6 +67,7 @@ impl<'a> Build<'a> {
             manual: Vec::new(),
             left_out: BTreeSet::new(),
             unmapped: Vec::new(),
+            unusable: Vec::new(),
         }
     }
 
@@ -76,6 +82,17 @@ impl<'a> Build<'a> {
     /// Something that the target lacks until somebody does it.
     pub(super) fn gap(&mut self, path: impl Into<String>, what: impl Into<String>) {
         self.manual.push(ManualTask::gap(path, what));
+    }
+
+    /// Refuses the mapping, with what is wrong and the line that mends it.
+    pub(super) fn refuse(&mut self, what: impl Into<String>) {
+        self.unusable.push(what.into());
+    }
+
+    /// The ARN at `path` that the mapping leaves out.
+    pub(super) fn left_out_at(&self, path: &str) -> Option<String> {
+        let left_out = self.left_out.iter().find(|left_out| left_out.path == path);
+        left_out.map(|left_out| left_out.arn.clone())
     }
 
     /// Something to do beside what is made.
@@ -162,7 +179,7 @@ impl<'a> Build<'a> {
         if !self.has_marker {
             let what = "the schema has 50 custom attributes, so that users cannot carry the sub of the backup: \
                         leave out one, or keep the sub map";
-            self.gap("pool/pool/SchemaAttributes", what);
+            self.gap(format!("pool/pool/SchemaAttributes[{ORIGINAL_SUB}]"), what);
         }
         settings.insert("SchemaAttributes".into(), Value::Array(attributes.unwrap_or_default()));
         let (input, added) = pool::create_input(&settings, name, plan);
@@ -178,24 +195,6 @@ impl<'a> Build<'a> {
         Ok(Json::new(Value::Object(settings)))
     }
 
-    /// Cognito's own sender takes the place of an SES identity that the mapping leaves out.
-    fn sender(&mut self, settings: &mut Map<String, Value>) {
-        let Some(Value::Object(mail)) = settings.get_mut("EmailConfiguration") else {
-            return;
-        };
-        let is_own = mail.get("EmailSendingAccount") == Some(&json!("DEVELOPER"));
-        if is_own && !mail.contains_key("SourceArn") {
-            mail.retain(|name, _| name == "ReplyToEmailAddress");
-            mail.insert("EmailSendingAccount".into(), json!("COGNITO_DEFAULT"));
-            let what =
-                "the mapping leaves out the SES identity: Cognito's own sender takes its place, with 50 messages a day";
-            self.task("pool/pool/EmailConfiguration", what);
-        } else if mail.contains_key("ConfigurationSet") {
-            let what = "SES needs the configuration set of this name in the target Region";
-            self.task("pool/pool/EmailConfiguration/ConfigurationSet", what);
-        }
-    }
-
     fn hosts(&mut self) {
         for (name, _) in self.members(Part::Domain) {
             let new = match self.mapping.domains.get(name) {
@@ -204,13 +203,6 @@ impl<'a> Build<'a> {
                 None => name,
             };
             self.hosts.add(name, new, self.place);
-        }
-    }
-
-    pub(super) fn mfa(&mut self) {
-        match self.member(Part::Mfa, POOL_LEVEL) {
-            Some(shown) => self.set((Phase::Mfa, "SetUserPoolMfaConfig"), Part::Mfa, POOL_LEVEL, shown),
-            None => self.gap("mfa/pool", "the backup does not hold it: set the factors of MFA"),
         }
     }
 
@@ -281,6 +273,9 @@ impl<'a> Build<'a> {
     pub(super) fn finish(self, pool: Json) -> Result<Wanted, Refused> {
         if !self.unmapped.is_empty() {
             return Err(Refused::Unmapped(self.unmapped));
+        }
+        if !self.unusable.is_empty() {
+            return Err(Error::new(ErrorKind::BadSetting, self.unusable.join("\n")).into());
         }
         Ok(Wanted {
             pool,

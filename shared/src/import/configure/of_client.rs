@@ -63,11 +63,16 @@ impl Build<'_> {
         let Some(Value::Array(providers)) = input.get_mut("SupportedIdentityProviders") else {
             return;
         };
-        let before = providers.len();
-        providers.retain(|name| !name.as_str().is_some_and(|name| self.missing_providers.contains(name)));
-        if providers.len() < before {
-            let path = format!("{path}/SupportedIdentityProviders");
-            self.gap(path, "add the identity providers that have to be made by hand");
+        let missing = |name: &Value| {
+            name.as_str()
+                .filter(|name| self.missing_providers.contains(*name))
+                .map(str::to_owned)
+        };
+        let left_out: Vec<String> = providers.iter().filter_map(missing).collect();
+        providers.retain(|name| missing(name).is_none());
+        for provider in left_out {
+            let path = format!("{path}/SupportedIdentityProviders[{provider}]");
+            self.gap(path, "add the identity provider once it is made by hand");
         }
     }
 

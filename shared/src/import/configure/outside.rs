@@ -5,7 +5,27 @@
 use serde_json::json;
 
 use super::{Phase, build::Build, form, step::CREATE_DOMAIN};
-use crate::marks::Part;
+use crate::{import::mapping::DomainTarget, marks::Part};
+
+/// Why a domain cannot become `target`: a prefix stays a prefix, and a custom domain a custom domain.
+fn unlike(name: &str, is_custom: bool, target: &DomainTarget) -> Option<String> {
+    let line = |rest: &str| format!("\"{name}\" in \"domains\" of the mapping file: {rest}");
+    let is_whole = target.name.contains('.');
+    match (is_custom, is_whole) {
+        (true, false) => Some(line(&format!(
+            "{} is a prefix, and {name} is a custom domain: give a whole name and its certificate, or null",
+            target.name
+        ))),
+        (false, true) => Some(line(&format!(
+            "{} is a whole name, and {name} is a prefix: give another prefix, or null",
+            target.name
+        ))),
+        (false, false) if target.certificate.is_some() => {
+            Some(line("a prefix has no certificate: leave \"certificate\" out"))
+        }
+        _ => None,
+    }
+}
 
 impl Build<'_> {
     pub(super) fn domains(&mut self) {
@@ -21,6 +41,10 @@ impl Build<'_> {
                 Some(Some(target)) => Some(target),
                 None => None,
             };
+            if let Some(what) = target.and_then(|target| unlike(name, is_custom, target)) {
+                self.refuse(what);
+                continue;
+            }
             let certificate = target.and_then(|target| target.certificate.clone());
             if is_custom && certificate.is_none() {
                 let line =

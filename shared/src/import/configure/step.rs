@@ -48,6 +48,8 @@ pub enum Phase {
     Triggers,
     /// What lets people in beside the import, after the users: sign-up and its triggers.
     SignUp,
+    /// Outside providers of app clients, after the triggers that guard them.
+    OutsideSignIn,
 }
 
 impl Phase {
@@ -70,13 +72,14 @@ impl Phase {
             Self::Groups => "groups",
             Self::Triggers => "triggers",
             Self::SignUp => "sign-up",
+            Self::OutsideSignIn => "outside-sign-in",
         }
     }
 
     /// Whether it waits for the users.
     #[must_use]
     pub fn is_after_users(self) -> bool {
-        self == Self::SignUp
+        matches!(self, Self::SignUp | Self::OutsideSignIn)
     }
 }
 
@@ -106,7 +109,7 @@ impl Step {
             Phase::Domains => Part::Domain,
             Phase::ResourceServers => Part::ResourceServers,
             Phase::IdentityProviders => Part::IdentityProviders,
-            Phase::Clients => Part::Clients,
+            Phase::Clients | Phase::OutsideSignIn => Part::Clients,
             Phase::Branding => Part::Branding,
             Phase::Terms => Part::Terms,
             Phase::UserInterface => Part::UiCustomization,
@@ -173,6 +176,9 @@ pub const CREATE_CLIENT: &str = "CreateUserPoolClient";
 pub const ADD_ATTRIBUTES: &str = "AddCustomAttributes";
 /// Changes the pool. Its step holds what changes; the call has to say everything else again, see [`super::update_input`].
 pub const UPDATE_POOL: &str = "UpdateUserPool";
+/// Changes an app client. Its step after the users holds what changes; the call has to say everything else again, see
+/// [`super::super::patch::update_client_input`].
+pub const UPDATE_CLIENT: &str = "UpdateUserPoolClient";
 /// Makes a domain.
 pub(super) const CREATE_DOMAIN: &str = "CreateUserPoolDomain";
 /// Sets the look of the classic hosted UI.

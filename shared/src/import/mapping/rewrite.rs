@@ -19,6 +19,10 @@ const ESSENTIAL: [&str; 8] = [
     "SnsCallerArn",
     "StreamArn",
 ];
+/// Of `LambdaConfig`: the key by which the functions that send the codes read them, and those functions, which Cognito takes
+/// with a key only. [API: `LambdaConfigType`, `KMSKeyID`]
+const SENDERS_KEY: &str = "KMSKeyID";
+const SENDERS: [&str; 2] = ["CustomEmailSender", "CustomSMSSender"];
 /// `NotifyConfiguration` has no sender without it; in `EmailConfiguration` it is optional.
 const SENDER: (&str, &str) = ("NotifyConfiguration", "SourceArn");
 
@@ -87,7 +91,16 @@ impl Pass<'_> {
     fn object(&mut self, path: &str, name: &str, members: &Map<String, Value>) -> Option<Value> {
         let mut kept = Map::new();
         let mut pointless = false;
+        let key = members.get(SENDERS_KEY).and_then(Value::as_str);
+        let keyless = key.filter(|key| self.mapping.arns.get(*key) == Some(&None));
         for (member, value) in members {
+            if let Some(key) = keyless.filter(|_| SENDERS.contains(&member.as_str())) {
+                self.left_out.push(LeftOut {
+                    path: format!("{path}/{member}"),
+                    arn: key.to_owned(),
+                });
+                continue;
+            }
             match self.value(&format!("{path}/{member}"), member, value) {
                 Some(value) => {
                     kept.insert(member.clone(), value);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{CREATE_CLIENT, Found, ManualTask, Part, Step, lacking};
+use super::{CREATE_CLIENT, Found, ManualTask, Part, Phase, Step, lacking, lay_over};
 use crate::import::{ORIGINAL_SUB, configure::form};
 
 /// The clients that are there: new ids by old ones.
@@ -23,6 +23,25 @@ pub(super) fn there(steps: &[Step], known: &BTreeMap<String, String>, found: &Fo
     let wanted: Vec<(&String, &Value)> = wanted
         .filter_map(|step| Some((step.client.as_ref()?, step.input.expose())))
         .collect();
+    // Two clients may differ in outside providers alone: once these are set, the nearest is told first.
+    let opened = steps.iter().filter(|step| step.phase == Phase::OutsideSignIn);
+    let opened: Vec<(&String, Value)> = opened
+        .filter_map(|step| {
+            let (old, input) = wanted.iter().find(|(old, _)| step.client.as_ref() == Some(*old))?;
+            let mut whole = (*input).clone();
+            lay_over(&mut whole, step.input.expose());
+            Some((*old, whole))
+        })
+        .collect();
+    for (old, input) in &opened {
+        let mut candidates = clients.iter().filter(|(id, client)| {
+            !taken.contains(**id) && is_namesake(input, client) && lacking(input, client).is_empty()
+        });
+        if let Some((id, _)) = candidates.next().filter(|_| !there.contains_key(*old)) {
+            taken.insert((*id).to_owned());
+            there.insert((*old).clone(), (*id).to_owned());
+        }
+    }
     for only_same in [true, false] {
         for (old, input) in &wanted {
             if there.contains_key(*old) {

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_POOL, ConfigDifference, DifferenceKind, Found, Json, POOL_LEVEL, Part,
-    Wanted, lacking, pieces, pool,
+    ADD_ATTRIBUTES, CREATE_CLIENT, CREATE_POOL, ConfigDifference, DifferenceKind, Found, Json, POOL_LEVEL, Part, Phase,
+    Wanted, lacking, pieces, pool, there,
 };
 use crate::{import::configure::of_pool, snapshot::diff::SECRET_CHANGED};
 
@@ -52,21 +52,37 @@ pub fn compare(wanted: &Wanted, clients: &BTreeMap<String, String>, found: &Foun
                     differences.push(secret(&path));
                 }
             }
+            // The client itself is what is missing.
+            None if step.phase == Phase::OutsideSignIn => {}
             None => differences.push(Difference {
                 path,
                 kind: DifferenceKind::Removed,
                 wanted: None,
                 found: None,
-                expected: None,
+                expected: pieces::is_taken(step, found).then(|| pieces::TAKEN.to_owned()),
             }),
         }
     }
     for difference in &mut differences {
         let task = wanted.manual.iter().find(|task| task.explains(&difference.path));
-        difference.expected = task.map(|task| task.what.clone());
+        if let Some(task) = task {
+            difference.expected = Some(task.what.clone());
+        }
     }
-    differences.extend(known(wanted));
+    let known: Vec<Difference> = known(wanted)
+        .filter(|known| known.kind != DifferenceKind::Removed || is_open(&known.path, &differences, clients, found))
+        .collect();
+    differences.extend(known);
     differences
+}
+
+/// Whether what is known to be missing is missing still, and was not found so by the comparison.
+fn is_open(path: &str, differences: &[Difference], clients: &BTreeMap<String, String>, found: &Found) -> bool {
+    let is_told = differences.iter().any(|difference| {
+        let below = difference.path.strip_prefix(path);
+        below.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+    });
+    !is_told && !there::is_there(path, clients, found)
 }
 
 fn of(path: &str, difference: ConfigDifference) -> Difference {

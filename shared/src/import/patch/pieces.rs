@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 use super::{CREATE_CLIENT, Found, POOL_LEVEL, Part, Phase, Step, UPDATE_POOL};
 use crate::import::configure::{ADMIN_ONLY, CREATE_GROUP, form, group_input};
 
+/// What to do about a domain that [`is_taken`].
+pub(super) const TAKEN: &str =
+    "the target has another domain of its kind, and can have one: make it by hand or keep the other";
+
 /// What is there already.
 pub(super) struct Counterpart {
     /// As input of the step's operation.
@@ -40,7 +44,7 @@ pub(super) fn counterpart(step: &Step, clients: &BTreeMap<String, String>, found
     }
     let shown = shown(step, clients, found)?;
     let mut form = form(step.operation, shown);
-    if step.operation == CREATE_CLIENT {
+    if matches!(step.phase, Phase::Clients | Phase::OutsideSignIn) {
         form = changeable(&form);
     }
     let key = ["ManagedLoginBrandingId", "TermsId"];
@@ -68,7 +72,7 @@ fn shown<'a>(step: &Step, clients: &BTreeMap<String, String>, found: &'a Found) 
         Phase::Domains => found.json(Part::Domain, &step.subject),
         Phase::ResourceServers => found.json(Part::ResourceServers, &step.subject),
         Phase::IdentityProviders => found.json(Part::IdentityProviders, &step.subject),
-        Phase::Clients => of_client(Part::Clients),
+        Phase::Clients | Phase::OutsideSignIn => of_client(Part::Clients),
         Phase::Branding => of_client(Part::Branding),
         Phase::UserInterface => of_client(Part::UiCustomization),
         Phase::Risk => of_client(Part::Risk),

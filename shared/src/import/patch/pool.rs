@@ -91,6 +91,18 @@ fn missing_attribute(difference: &ConfigDifference) -> Option<&Value> {
     difference.before.as_ref().map(Json::expose).filter(|_| is_missing)
 }
 
+/// An entry of `AddCustomAttributes` as `DescribeUserPool` shows it afterwards.
+pub(super) fn as_shown(entry: &Value) -> Value {
+    let prefix = if entry["DeveloperOnlyAttribute"] == true {
+        "dev:custom:"
+    } else {
+        "custom:"
+    };
+    let mut shown = entry.clone();
+    shown["Name"] = json!(format!("{prefix}{}", entry["Name"].as_str().unwrap_or_default()));
+    shown
+}
+
 fn step(operation: &'static str, subject: &str, input: Value) -> Step {
     Step {
         phase: Phase::Pool,

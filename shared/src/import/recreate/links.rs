@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{Link, Loss};
-use crate::personal::Personal;
+use crate::{personal::Personal, user::Attributes};
 
 /// The attribute.
 pub(crate) const ATTRIBUTE: &str = "identities";
@@ -57,6 +57,21 @@ pub(crate) fn parse(attribute: Option<&Personal>) -> (Vec<Link>, bool) {
     (found.into_iter().map(|(_, link)| link).collect(), readable)
 }
 
+/// The identity for which Cognito made the user `user`, as their user name says (`Provider_id`), and further ones that are linked
+/// to them; at most [`LINKS_MAX`] in all. `None` where no identity is the one of the name.
+#[must_use]
+pub fn of_federated(user: &Attributes) -> Option<(Link, Vec<Link>)> {
+    let (mut links, _) = parse(user.values.get(ATTRIBUTE));
+    let name = user.username.expose();
+    let own = links.iter().position(|link| {
+        let made = format!("{}_{}", link.provider, link.user_id.expose());
+        name.eq_ignore_ascii_case(&made)
+    })?;
+    let own = links.remove(own);
+    links.truncate(LINKS_MAX - 1);
+    Some((own, links))
+}
+
 /// Whether it is the primary one, and the identity.
 fn link(entry: &Value) -> Option<(bool, Link)> {
     let provider = entry.get("providerName")?.as_str().filter(|name| !name.is_empty())?;
@@ -80,6 +95,22 @@ fn link(entry: &Value) -> Option<(bool, Link)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_identity_of_the_name_is_the_users_own_and_the_others_are_linked_to_it() {
+        let identities = r#"[{"providerName": "Google", "userId": "1"}, {"providerName": "SAML", "userId": "x"}]"#;
+        let user = |name: &str| Attributes {
+            username: Personal::new(name),
+            values: [(ATTRIBUTE.to_owned(), Personal::new(identities))].into(),
+        };
+        let (own, others) = of_federated(&user("saml_x")).unwrap();
+        assert_eq!(own.provider, "SAML");
+        assert_eq!(
+            others.iter().map(|link| link.provider.as_str()).collect::<Vec<_>>(),
+            ["Google"]
+        );
+        assert_eq!(of_federated(&user("ann")), None);
+    }
 
     #[test]
     fn an_identity_is_found_whether_its_id_is_a_text_or_a_number() {

@@ -40,12 +40,7 @@ pub(super) fn choose(user: &Attributes, target: &Shape) -> Result<Personal, NotM
 /// Whether the user's own name is the one that Cognito gave them for one of their outside identities: `Provider_id`. Nobody else
 /// may make such a user (AdminCreateUser; "User names of federated users" begin with the provider's name).
 pub(super) fn is_reserved(user: &Attributes) -> bool {
-    let (links, _) = links::parse(user.values.get(links::ATTRIBUTE));
-    let name = user.username.expose();
-    links.iter().any(|link| {
-        let reserved = format!("{}_{}", link.provider, link.user_id.expose());
-        name.eq_ignore_ascii_case(&reserved)
-    })
+    links::of_federated(user).is_some()
 }
 
 fn is_verified(user: &Attributes, name: &str) -> bool {

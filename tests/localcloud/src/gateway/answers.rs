@@ -119,6 +119,11 @@ fn wording(kind: FaultKind, service: &str) -> (u16, &'static str, &'static str) 
         ),
         (FaultKind::Throttle, "lambda") => (429, "TooManyRequestsException", "Rate Exceeded."),
         (FaultKind::Throttle, _) => (400, "ThrottlingException", "Rate exceeded"),
+        (FaultKind::Deny, _) => (
+            400,
+            "AccessDeniedException",
+            "User is not authorized to perform this action",
+        ),
         (FaultKind::Http503, _) => (503, "ServiceUnavailable", "Service is unavailable. Please retry."),
         (_, "cognito-idp") => (500, "InternalErrorException", "Something went wrong"),
         (_, "dynamodb") => (

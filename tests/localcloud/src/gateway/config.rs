@@ -160,6 +160,8 @@ fn any() -> String {
 pub enum FaultKind {
     /// The service's own throttling error; nothing is applied.
     Throttle,
+    /// The service's own refusal of a call that IAM does not permit; nothing is applied.
+    Deny,
     /// HTTP 500; nothing is applied.
     #[serde(rename = "http500")]
     Http500,
@@ -186,6 +188,7 @@ impl FaultKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Throttle => "throttle",
+            Self::Deny => "deny",
             Self::Http500 => "http500",
             Self::Http503 => "http503",
             Self::Timeout => "timeout",

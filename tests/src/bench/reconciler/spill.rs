@@ -1,4 +1,5 @@
-//! Documents of a run, the members of the groups on disk: they are the table's memory, and not what is measured.
+//! Documents of a run, the members of the groups and the chunks of an import on disk: they are the table's memory, and not what
+//! is measured.
 //!
 //! Invariant: what was put is found again, in the order of its keys.
 
@@ -6,7 +7,7 @@ use std::{
     collections::BTreeMap,
     fs::{File, OpenOptions},
     io::{BufRead, BufReader, ErrorKind as IoKind, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +19,8 @@ use twinpool_shared::{
 
 /// What the sort keys of walked members begin with; behind it: run, prefix, list, attempt, number.
 const MEMBERS: &str = "reconcile#members#";
+/// What the sort keys of an import's chunks have between the plan and the number.
+const CHUNK: &str = "#chunk#";
 
 /// The documents. What is on disk goes when it is dropped.
 #[derive(Debug)]
@@ -36,8 +39,17 @@ impl Spill {
         })
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<Document> {
-        self.locked().get(key).cloned()
+    pub(super) fn get(&self, key: &Key) -> Result<Option<Document>, Error> {
+        match self.chunk(key) {
+            Some(path) => read(&path),
+            None => Ok(self.locked().get(key).cloned()),
+        }
+    }
+
+    /// Where a chunk is: each is read and written by itself.
+    fn chunk(&self, key: &Key) -> Option<PathBuf> {
+        let (_, number) = key.sk.rsplit_once(CHUNK)?;
+        Some(self.folder.join(format!("chunk-{number}")))
     }
 
     /// Members are written once, because nobody else is at work here.
@@ -54,6 +66,14 @@ impl Spill {
             line.push(b'\n');
             let written = file.and_then(|mut file| file.write_all(&line));
             return written.map(|()| Written::Stored).map_err(|_| broken("written"));
+        }
+        if let Some(path) = self.chunk(&next.key) {
+            if read(&path)?.map(|document| document.version) != replaced {
+                return Ok(Written::Conflict);
+            }
+            let json = serde_json::to_vec(next).map_err(|_| broken("written"))?;
+            let written = std::fs::write(path, json).map(|()| Written::Stored);
+            return written.map_err(|_| broken("written"));
         }
         if others.get(&next.key).map(|document| document.version) != replaced {
             return Ok(Written::Conflict);
@@ -109,6 +129,15 @@ impl Drop for Spill {
     }
 }
 
+/// The document in a file; `None` when there is no file.
+fn read(path: &Path) -> Result<Option<Document>, Error> {
+    match std::fs::read(path) {
+        Ok(json) => serde_json::from_slice(&json).map(Some).map_err(|_| broken("read")),
+        Err(error) if error.kind() == IoKind::NotFound => Ok(None),
+        Err(_) => Err(broken("read")),
+    }
+}
+
 fn broken(how: &str) -> Error {
     Error::new(
         ErrorKind::Unavailable,
@@ -118,7 +147,7 @@ fn broken(how: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use twinpool_shared::{item::SCHEMA_VERSION, personal::Personal, run::keys, time::EPOCH};
+    use twinpool_shared::{import::progress, item::SCHEMA_VERSION, personal::Personal, run::keys, time::EPOCH};
 
     use super::*;
     use crate::stand_ins::unique;
@@ -153,12 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn other_documents_keep_their_condition() {
+    fn chunks_and_other_documents_keep_their_condition() {
         let spill = Spill::new(std::env::temp_dir().join(unique("spill"))).expect("a folder");
-        let lease = document(keys::lease("p"), "lease");
-        assert_eq!(spill.put(&lease, None), Ok(Written::Stored));
-        assert_eq!(spill.put(&lease, None), Ok(Written::Conflict));
-        assert_eq!(spill.put(&lease, Some(1)), Ok(Written::Stored));
-        assert_eq!(spill.get(&lease.key), Some(lease));
+        for key in [keys::lease("p"), progress::keys::chunk("p", "plan", 7)] {
+            let first = document(key, "first");
+            assert_eq!(spill.put(&first, None), Ok(Written::Stored));
+            assert_eq!(spill.put(&first, None), Ok(Written::Conflict));
+            assert_eq!(spill.put(&first, Some(1)), Ok(Written::Stored));
+            assert_eq!(spill.get(&first.key), Ok(Some(first)));
+        }
     }
 }

@@ -6,8 +6,8 @@
 //! Invariant: pool and backup show the same users, but for those that are to be mended; and every call gives way to the other
 //! walks, so that as many are under way at a time as over a network.
 
-mod backup;
-mod people;
+pub(in crate::bench) mod backup;
+pub(in crate::bench) mod people;
 mod pool;
 
 use std::{path::Path, time::Instant};
@@ -23,7 +23,7 @@ use people::People;
 /// Users of the smaller of the two sizes that are compared.
 pub const SMALL: usize = 100_000;
 /// The pool's id.
-const POOL: &str = "us-east-1_SYNTHETIC";
+pub(in crate::bench) const POOL: &str = "us-east-1_SYNTHETIC";
 
 /// What a run over a synthetic pool took.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -27,7 +27,6 @@ use twinpool_shared::{
 };
 
 use super::{
-    memory_table::MemoryTable,
     reconcile,
     scene::{self, Shape},
 };
@@ -35,6 +34,7 @@ use crate::{
     bench::{
         Places,
         figures::figure,
+        memory_table::MemoryTable,
         replicator::create_table,
         report::{Goal, Report},
     },

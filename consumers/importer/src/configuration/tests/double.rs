@@ -12,11 +12,12 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     group::GroupSettings,
     import::configure::Wanted,
-    item::{GroupItem, Key, UserItem},
+    item::{GroupItem, Key, SCHEMA_VERSION, UserItem},
     marks::Part,
     observation::UserRead,
     personal::{Personal, Sub},
     port::{Backup, Document, Page, RawPool, ReadPool, Refusal, WritePool, Written},
+    run::Lease,
     time::Timestamp,
     user::Factors,
 };
@@ -50,6 +51,8 @@ struct Account {
     /// How often lists still show nothing after the next trouble.
     lag: usize,
     ids: u32,
+    /// Called with the number of each changing call, once it is carried out.
+    after: Option<Box<dyn Fn(usize) + Send>>,
 }
 
 /// Cognito in one account and Region.
@@ -87,6 +90,17 @@ impl Account {
                     .get_mut(&(pool, "CreateUserPool".to_owned(), String::new()))
                     .unwrap();
                 pool.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+                return Ok(json!({}));
+            }
+            "UpdateUserPoolClient" => {
+                let id = text(&input, "ClientId");
+                let client = self
+                    .pieces
+                    .get_mut(&(pool, "CreateUserPoolClient".to_owned(), id))
+                    .unwrap();
+                // What is not said again goes back to its default; a secret stays.
+                input["ClientSecret"] = client["ClientSecret"].clone();
+                *client = input;
                 return Ok(json!({}));
             }
             "CreateUserPoolClient" => {
@@ -197,6 +211,19 @@ impl Cognito {
         self.account().troubles.insert(number, trouble);
     }
 
+    /// Has `after` called with the number of each changing call, once it is carried out.
+    pub(super) fn after(&self, after: impl Fn(usize) + Send + 'static) {
+        self.account().after = Some(Box::new(after));
+    }
+
+    pub(super) fn client(&self, pool: &str, id: &str) -> Value {
+        let account = self.account();
+        let client = account
+            .of(pool, "CreateUserPoolClient")
+            .find(|client| client["ClientId"] == id);
+        client.unwrap().clone()
+    }
+
     /// Pools and clients are listed as if there were none, so many times after a trouble.
     pub(super) fn lag(&self, times: usize) {
         self.account().lag = times;
@@ -255,7 +282,14 @@ impl WritePool for Cognito {
         account.changes.push(operation.to_owned());
         let error = || Error::new(ErrorKind::Unavailable, format!("cognito-idp:{operation} timed out"));
         match trouble {
-            None => account.change(operation, input),
+            None => {
+                let answer = account.change(operation, input);
+                let number = account.changes.len() - 1;
+                if let Some(after) = &account.after {
+                    after(number);
+                }
+                answer
+            }
             Some(Trouble::Refused(code)) => Err(Refusal::Refused(code.to_owned())),
             Some(Trouble::Lost { is_carried_out } | Trouble::Cut { is_carried_out }) => {
                 if is_carried_out {
@@ -339,6 +373,36 @@ struct Documents {
 }
 
 impl Table {
+    /// `owner` holds the lease `key`, until further notice.
+    pub(super) fn hold(&self, key: Key, owner: &str) {
+        let at = Timestamp::from_millis(0);
+        let lease = Lease {
+            owner: owner.to_owned(),
+            since: at,
+            until: Timestamp::from_millis(i64::MAX / 1_000),
+        };
+        let document = Document {
+            key: key.clone(),
+            schema_version: SCHEMA_VERSION,
+            pool: String::new(),
+            version: 1,
+            written_at: at,
+            expires_at: None,
+            body: Personal::new(serde_json::to_string(&lease).unwrap()),
+        };
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .documents
+            .insert(key, document);
+    }
+
+    /// Somebody else writes the document `key` in this moment.
+    pub(super) fn overtake(&self, key: &Key) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.documents.get_mut(key).unwrap().version += 1;
+    }
+
     /// The write of this number fails, and was not made.
     pub(super) fn fail(&self, number: usize) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).failing = Some(number);

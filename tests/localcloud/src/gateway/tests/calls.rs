@@ -164,7 +164,7 @@ async fn faults_before_the_call_apply_nothing() {
         r#"{"faults": [
             {"operation": "A", "count": 1, "kind": "throttle"}, {"operation": "B", "kind": "http500"}, {"operation": "C", "kind": "http503"},
             {"operation": "D", "kind": "drop_connection"}, {"operation": "E", "kind": "timeout", "delay_ms": 30},
-            {"operation": "F", "region": "us-east-1", "kind": "refuse_region"}]}"#,
+            {"operation": "F", "region": "us-east-1", "kind": "refuse_region"}, {"operation": "G", "kind": "deny"}]}"#,
     )
     .await;
     let throttled = stage.cognito("A", json!({})).await.expect("an answer");
@@ -174,6 +174,11 @@ async fn faults_before_the_call_apply_nothing() {
     );
     assert_eq!(stage.cognito("B", json!({})).await.expect("an answer").status, 500);
     assert_eq!(stage.cognito("C", json!({})).await.expect("an answer").status, 503);
+    let denied = stage.cognito("G", json!({})).await.expect("an answer");
+    assert_eq!(
+        (denied.status, denied.json()["__type"].clone()),
+        (400, json!("AccessDeniedException"))
+    );
     for severed in ["D", "E", "F"] {
         assert!(stage.cognito(severed, json!({})).await.is_none(), "{severed}");
     }

@@ -28,13 +28,13 @@ use crate::bench::reconciler::{RETENTION_SECONDS, spill::Spill};
 /// Items of a page: about a megabyte of users, DynamoDB's limit.
 const PAGE: usize = 600;
 
-pub(super) struct SyntheticBackup {
+pub(in crate::bench) struct SyntheticBackup {
     people: People,
     documents: Spill,
 }
 
 impl SyntheticBackup {
-    pub(super) fn new(people: People, folder: &Path) -> Result<Self, Error> {
+    pub(in crate::bench) fn new(people: People, folder: &Path) -> Result<Self, Error> {
         Ok(Self {
             people,
             documents: Spill::new(folder.to_path_buf())?,
@@ -123,7 +123,7 @@ impl Backup for SyntheticBackup {
     }
 
     async fn document(&self, key: &Key) -> Result<Option<Document>, Error> {
-        Ok(self.documents.get(key))
+        self.documents.get(key)
     }
 
     async fn put_document(&self, next: &Document, replaced: Option<u64>) -> Result<Written, Error> {

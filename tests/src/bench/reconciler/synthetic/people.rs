@@ -19,11 +19,11 @@ const FIRSTS: usize = 4_096;
 
 /// The users of a pool.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct People {
+pub(in crate::bench) struct People {
     /// How many.
-    pub(super) users: usize,
+    pub(in crate::bench) users: usize,
     /// Of how many in a hundred the backup is wrong.
-    pub(super) changed_percent: usize,
+    pub(in crate::bench) changed_percent: usize,
 }
 
 impl People {
@@ -59,7 +59,7 @@ pub(super) fn spread(number: usize) -> usize {
     number / FIRSTS % 16
 }
 
-pub(super) fn sub(number: usize) -> Option<Sub> {
+pub(in crate::bench) fn sub(number: usize) -> Option<Sub> {
     Sub::new(&format!("{:03x}0a1b2-0051-7076-79e2-{number:012x}", number % FIRSTS))
 }
 
@@ -110,7 +110,7 @@ pub(super) fn group(number: usize) -> GroupSettings {
 }
 
 /// 2025-01-01.
-pub(super) fn long_ago() -> Timestamp {
+pub(in crate::bench) fn long_ago() -> Timestamp {
     Timestamp::from_millis(1_735_689_600_000)
 }
 

@@ -1,4 +1,5 @@
-//! The backup table as maps in this process: what is measured over it is the reconciler, beyond what an emulator can take.
+//! The backup table as maps in this process: what is measured over it is the reconciler and the importer, beyond what an
+//! emulator can take.
 //!
 //! It keeps the conditions of writes and takes a given time for each request of the adapter. Nothing else may be concluded
 //! from it: no capacity, no throttling, no stale reads.
@@ -107,7 +108,7 @@ impl Backup for MemoryTable {
     }
 
     async fn user_versions(&self, _: &str, _: &Sub) -> Result<Vec<UserItem>, Error> {
-        unreachable!("a reconcile reads no history")
+        unreachable!("no bench changes a user behind the instant of a plan, and a reconcile reads no history")
     }
 
     async fn put_user(&self, next: &UserItem, superseded: Option<&UserItem>) -> Result<Written, Error> {
