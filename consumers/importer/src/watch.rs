@@ -4,7 +4,7 @@
 
 use twinpool_shared::personal::Sub;
 
-/// What an import is at. Phases from [`Phase::Users`] to [`Phase::Preferences`] overlap.
+/// What an import is at. Phases from [`Phase::Users`] to [`Phase::Memberships`] overlap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Reading the backup; counts users.
@@ -17,10 +17,10 @@ pub enum Phase {
     Users,
     /// Passwords and what Cognito takes only afterwards; counts users.
     Passwords,
-    /// Outside identities and groups; counts users.
-    Memberships,
     /// MFA preferences; counts users.
     Preferences,
+    /// Outside identities and groups; counts users.
+    Memberships,
     /// The functions that the pool calls; counts steps.
     Triggers,
     /// Comparing the target with the backup; counts users.
@@ -39,8 +39,8 @@ impl Phase {
         Self::Jobs,
         Self::Users,
         Self::Passwords,
-        Self::Memberships,
         Self::Preferences,
+        Self::Memberships,
         Self::Triggers,
         Self::Verify,
         Self::Repair,
@@ -56,8 +56,8 @@ impl Phase {
             Self::Jobs => "jobs",
             Self::Users => "users",
             Self::Passwords => "passwords",
-            Self::Memberships => "memberships",
             Self::Preferences => "preferences",
+            Self::Memberships => "memberships",
             Self::Triggers => "triggers",
             Self::Verify => "verify",
             Self::Repair => "repair",

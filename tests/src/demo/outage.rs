@@ -113,6 +113,7 @@ impl Outage<'_> {
         let path = |name: &str| folder.join(name).display().to_string();
         let (plan, mapping) = (path("plan.json"), path("mapping.json"));
         let page = (path("plan.html"), path("verify.html"));
+        let affected = path("affected.csv");
         let written = std::fs::write(&mapping, self.mapping().to_string());
         written.map_err(|error| Failure::new("the mapping file", error))?;
 
@@ -123,25 +124,24 @@ impl Outage<'_> {
             RECOVERY,
             "--mapping",
             &mapping,
-            "--users",
-            "api",
-            "--share",
-            "100",
             "--out",
             &plan,
             "--report",
             &page.0,
+            "--affected",
+            &affected,
         ];
-        let shown =
-            format!("plan --target-region {RECOVERY} --mapping mapping.json --users api --share 100 --out plan.json");
+        let shown = format!(
+            "plan --target-region {RECOVERY} --mapping mapping.json --out plan.json --report plan.html --affected affected.csv"
+        );
         let planned = self.type_in(&shown, &arguments).await?;
         say(planned.stdout.trim_end());
         self.must(planned.status == 0, "the plan is made");
 
         let planned_with = self.stack.control.counters().await?;
         let begun = Instant::now();
-        let arguments = ["apply", &plan, "--yes", "--share", "100", "--json", "--quiet"];
-        let applied = self.type_in("apply plan.json --yes --share 100", &arguments).await?;
+        let arguments = ["apply", &plan, "--yes", "--json", "--quiet"];
+        let applied = self.type_in("apply plan.json --yes", &arguments).await?;
         let seconds = begun.elapsed().as_secs_f64();
         let counted = self.stack.control.counters().await?;
         let made: Applied = document("apply", &applied)?;
@@ -156,9 +156,9 @@ impl Outage<'_> {
         );
 
         let arguments = [
-            "verify", "--target", &made.pool, &plan, "--share", "100", "--report", &page.1, "--json", "--quiet",
+            "verify", "--target", &made.pool, &plan, "--report", &page.1, "--json", "--quiet",
         ];
-        let shown = format!("verify --target {} plan.json", made.pool);
+        let shown = format!("verify --target {} plan.json --report verify.html", made.pool);
         let verified = self.type_in(&shown, &arguments).await?;
         let compared: Compared = document("verify", &verified)?;
         say(&format!(
@@ -172,6 +172,19 @@ impl Outage<'_> {
         let after = self.stack.control.counters().await?;
         let mails_sent = after.mails + after.sms - before.mails - before.sms;
         self.must(mails_sent == 0, "nobody is told of the restore");
+
+        let exported = self
+            .type_in(
+                "export-sub-map plan.json --format csv > sub-map.csv",
+                &["export-sub-map", &plan, "--format", "csv"],
+            )
+            .await?;
+        let mapped = exported.stdout.lines().skip(1).count();
+        say(&format!("{mapped} users have their old sub beside the new one"));
+        self.must(
+            exported.status == 0 && u64::try_from(mapped) == Ok(made.users),
+            "the sub map has every user who was made",
+        );
 
         let sign_in_after_reset = self.somebody_signs_in(&made).await?;
         self.must(sign_in_after_reset, "a person signs in through forgot-password");
