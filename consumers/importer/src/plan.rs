@@ -2,7 +2,7 @@
 //!
 //! What is counted, ordered and estimated is decided in [`twinpool_shared::import`]; here it is asked for.
 //!
-//! Invariant: changes nothing. Permissions are tried by calls that cannot succeed ([`permissions`]).
+//! Invariant: changes nothing. Permissions are tried by calls that cannot succeed (`permissions`).
 
 mod census;
 mod freshness;
