@@ -20,6 +20,7 @@ const DELETED: &str = "user08";
 async fn an_operator_gets_what_was_chosen() {
     Box::pin(an_instant_and_the_deleted()).await;
     Box::pin(another_try_for_who_failed()).await;
+    Box::pin(a_closed_pool_to_be_opened()).await;
 }
 
 async fn an_instant_and_the_deleted() {
@@ -97,7 +98,16 @@ async fn another_try_for_who_failed() {
     plan(&outage, &["--target", &target, "--into-existing", &target])
         .await
         .ended(0);
-    let failed: Value = apply(&outage, &["--json"]).await.ended(5).json();
+    let list = outage.path("failed.csv");
+    let failed: Value = apply(&outage, &["--json", "--failed", &list]).await.ended(5).json();
+    let listed = std::fs::read_to_string(&list).expect("it was written");
+    let line = format!("{},create,name-taken", outage.sub(CHANGED));
+    assert_eq!(listed.lines().collect::<Vec<_>>(), ["sub,stage,code", &line]);
+    // The pool is alive: it is not closed for one whose name is taken.
+    assert_eq!(failed["settings_failed"], json!([]), "{failed}");
+    let there = Portrait::of(&outage.recovery, &target).await;
+    let providers = &there.settings["client web 3"]["SupportedIdentityProviders"];
+    assert_eq!(providers, &json!(["COGNITO", "Google"]));
     assert_eq!(failed["failed"], json!({"create: name-taken": 1}), "{failed}");
     let users = u64::try_from(outage.before.users.len()).expect("few");
     assert_eq!(number(&failed, "/users"), users - 1, "{failed}");
@@ -117,4 +127,39 @@ async fn another_try_for_who_failed() {
     assert_users(&outage.before, &there);
     verify(&outage, &target, &[]).await.ended(0);
     assert_eq!(outage.messages(), 0, "nobody is told of it");
+}
+
+async fn a_closed_pool_to_be_opened() {
+    let scene = Scene::start(json!({})).await;
+    let made = small::create(&Cognito::new(scene.endpoint())).await;
+    let outage = Outage::of(&scene, made, unpaced(), async |_| {}).await;
+    // Nothing that Cognito would take.
+    let spoilt = |item: &mut UserItem| {
+        let attributes = item.record.attributes.as_mut().expect("attributes");
+        let address = Personal::new("no address");
+        attributes.data.values.insert("email".to_owned(), address);
+        written(item);
+    };
+    outage.night.edit(&outage.sub(CHANGED), spoilt).await;
+    plan(&outage, &[]).await.ended(0);
+    let closed = apply(&outage, &["--json"]).await.ended(5).json();
+    assert_eq!(number(&closed, "/failed_users"), 1, "{closed}");
+    let left = closed["settings_failed"].as_array().expect("steps");
+    let codes: Vec<&Value> = left.iter().map(|left| &left["code"]).collect();
+    assert_eq!(codes, [&json!("SignUpStaysClosed"); 2], "{closed}");
+    let told = closed["warnings"][0].as_str().expect("a warning");
+    assert!(told.contains("--open-sign-up"), "{told}");
+    let pool = rebuilt(&outage).await;
+    let is_open = async || {
+        let there = Portrait::of(&outage.recovery, &pool).await;
+        let only_admins = there.settings["pool"]["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"].clone();
+        (
+            only_admins,
+            there.settings["client web 3"]["SupportedIdentityProviders"].clone(),
+        )
+    };
+    assert_eq!(is_open().await, (json!(true), json!(["COGNITO"])));
+    let opened = apply(&outage, &["--open-sign-up", "--json"]).await.ended(5).json();
+    assert_eq!(opened["settings_failed"], json!([]), "{opened}");
+    assert_eq!(is_open().await, (json!(false), json!(["COGNITO", "Google"])));
 }

@@ -25,11 +25,12 @@ const TYPED: [&str; 9] = [
 /// Commands that ask before they begin; nobody is there to answer.
 const ASKING: [&str; 2] = ["apply", "drill"];
 /// Files that commands read and write.
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "plan.json",
     "mapping.json",
     "plan.html",
     "affected.csv",
+    "failed.csv",
     "verify.html",
     "drill.html",
 ];

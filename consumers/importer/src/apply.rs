@@ -1,7 +1,7 @@
 //! Carrying out a plan, from its lease to its report.
 //!
-//! Invariant: the backup is held against the plan's digests before the first write; what no longer agrees is not begun. Once there
-//! is a pool, the import is finished all the same, by the chunks that are laid out, and the report warns.
+//! Invariant: the backup is held against the plan's digests before the first write; what no longer agrees is not begun.
+//! Once there is a pool, the import is finished all the same, by the chunks that are laid out, and the report warns.
 
 mod sign_up;
 
@@ -172,16 +172,11 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .supersede(&key, &state, version, Kept::Always)
             .await?;
         self.watch.phase(Phase::Triggers, None);
-        let free = sign_up::names_that_are_free(&tally);
-        let closed = if free > 0 && !options.open_sign_up {
-            let left = self.left_closed(&setting).await?;
-            warnings.extend((!left.is_empty()).then(|| sign_up::stays_closed(free)));
-            left
-        } else {
-            self.attach_triggers(&setting, &configured.pool).await?
-        };
+        let (closed, why) = sign_up::closed(&tally, &plan.target.pool, options.open_sign_up);
+        let left = self.open(&setting, &configured.pool, closed).await?;
         self.watch.finished(Phase::Triggers);
-        configured.failed.extend(closed);
+        warnings.extend(why.filter(|_| !left.is_empty()));
+        configured.failed.extend(left);
         Ok(ApplyReport {
             warnings,
             ..report(plan, configured, tally, began.elapsed().as_secs())

@@ -76,7 +76,7 @@ pub struct FailedStep {
 /// The code of a step that stays undone because a step before was refused, which has to be there first.
 const NO_TRIGGERS: &str = "TriggersNotAttached";
 /// The code of a step that stays undone because users are missing.
-const CLOSED: &str = "SignUpStaysClosed";
+pub(crate) const CLOSED: &str = "SignUpStaysClosed";
 
 /// What the pool is set to now, as far as `wanted` has anything to do with it.
 ///
@@ -135,23 +135,33 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         Ok(configured)
     }
 
-    /// Lets people sign up, attaches the triggers of that, and lets outside providers in, as wanted, once the users are made.
-    /// What Cognito refuses comes back.
+    /// Lets people sign up, attaches the triggers of that, and lets outside providers in, as wanted, once the users are made;
+    /// but not what `closed` names. What is left undone comes back, with Cognito's code or the reason.
     ///
     /// # Errors
     /// `Held` when somebody else has taken over; else as Cognito and the table answer.
-    pub async fn attach_triggers(&self, setting: &Setting<'_>, pool: &str) -> Result<Vec<FailedStep>, Error> {
+    pub async fn open(
+        &self,
+        setting: &Setting<'_>,
+        pool: &str,
+        closed: &[configure::Phase],
+    ) -> Result<Vec<FailedStep>, Error> {
         let mut work = Work::new(self, setting).await?;
         let mut configured = work.configured(pool);
         for phase in [configure::Phase::SignUp, configure::Phase::OutsideSignIn] {
             let steps: Vec<Step> = work.open().filter(|step| step.phase == phase).cloned().collect();
-            if configured.failed.is_empty() {
-                work.carry_out(Phase::Triggers, &steps, &mut configured).await?;
+            let reason = if closed.contains(&phase) {
+                Some(CLOSED)
             } else {
                 // What an outside provider brings has to meet the trigger that may refuse it.
-                configured
-                    .failed
-                    .extend(steps.iter().map(|step| FailedStep::of(step, NO_TRIGGERS)));
+                (!configured.failed.is_empty()).then_some(NO_TRIGGERS)
+            };
+            match reason {
+                Some(reason) => {
+                    let left = steps.iter().map(|step| FailedStep::of(step, reason));
+                    configured.failed.extend(left);
+                }
+                None => work.carry_out(Phase::Triggers, &steps, &mut configured).await?,
             }
             let failed: BTreeSet<&str> = configured.failed.iter().map(|failed| failed.path.as_str()).collect();
             let done = steps.iter().filter(|step| !failed.contains(step.path().as_str()));
@@ -159,15 +169,6 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             work.done(done).await?;
         }
         Ok(configured.failed)
-    }
-
-    /// What [`Self::attach_triggers`] has still to do, as steps that stay undone.
-    ///
-    /// # Errors
-    /// As the table answers.
-    pub async fn left_closed(&self, setting: &Setting<'_>) -> Result<Vec<FailedStep>, Error> {
-        let work = Work::new(self, setting).await?;
-        Ok(work.open().map(|step| FailedStep::of(step, CLOSED)).collect())
     }
 }
 

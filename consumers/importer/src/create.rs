@@ -1,11 +1,11 @@
 //! Making a user: once, whatever becomes of the answers.
 //!
 //! `AdminCreateUser` may have made a user although no answer came, and a killed import may have made one that no document
-//! names. Both are found by their user name. [`ORIGINAL_SUB`] alone does not make them the import's own, because whoever signs up
-//! under that name could write it: see [`Target::adopt`].
+//! names. Both are found by their user name. [`ORIGINAL_SUB`] alone does not make them the import's own, because whoever signs
+//! up under that name could write it: see `adopt`.
 //!
-//! Invariant: `MessageAction` is `SUPPRESS` in every call, so that nobody is written to; and nobody else's user is touched. Who is
-//! there is noted before anything else is done with them.
+//! Invariant: `MessageAction` is `SUPPRESS` in every call, so that nobody is written to; and nobody else's user is touched. Who
+//! is there is noted before anything else is done with them.
 
 use std::time::Duration;
 
@@ -62,8 +62,8 @@ pub(crate) fn name_of(shape: &Shape, user: &Recreation, sub: &Sub) -> Personal {
 }
 
 impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
-    /// Makes `user`, or finds that an earlier attempt did, and notes them. Whether this very call made them: nobody can have
-    /// done anything with them yet.
+    /// Makes `user`, who came by no job, or finds that an earlier attempt did, and notes them. Whether this very call made
+    /// them: nobody can have done anything with them yet.
     pub(crate) async fn create(
         &self,
         user: &Recreation,
@@ -73,7 +73,7 @@ impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
     ) -> Result<bool, Trouble> {
         let (found, fresh) = match &outcome.new {
             // Never made again: they may have deleted themselves.
-            Some(new) => (self.look(&name_of(shape, user, new), new, outcome.by_csv).await?, false),
+            Some(new) => (self.look(&name_of(shape, user, new), new, false).await?, false),
             None => self.make(user, shape, known).await?,
         };
         outcome.new = Some(found.sub.clone());
@@ -82,7 +82,7 @@ impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
         if !user.enabled && found.enabled {
             self.disable(&name).await?;
         }
-        if !fresh && !outcome.by_csv {
+        if !fresh {
             let mut missing = missing(&user.attributes, &found.attributes, shape);
             missing.remove(ORIGINAL_SUB);
             self.set(&name, &missing).await?;

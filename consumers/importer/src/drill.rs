@@ -60,6 +60,19 @@ pub fn name(at: Timestamp) -> String {
     format!("{NAME_PREFIX}{}", plain.to_lowercase())
 }
 
+/// Whether `plan` is a drill's.
+pub(crate) fn is_drill(plan: &Plan) -> bool {
+    matches!(&plan.target.pool, TargetPool::New { name } if name.starts_with(NAME_PREFIX))
+}
+
+/// The command that removes what the drill of `plan` made.
+pub(crate) fn removal(plan: &Plan) -> String {
+    format!(
+        "twinpool drill --target-region {} --pool {} --table {} --remove {}",
+        plan.target.region, plan.source.pool, plan.source.table, plan.id
+    )
+}
+
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// Stores `plan`, carries it out, compares, and removes what it made, unless it is to be kept. It is also removed when
     /// something failed on the way.
@@ -67,8 +80,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// # Errors
     /// `BadSetting` for a plan that is no drill's; else as [`Self::apply`], [`Self::verify`] and [`Self::remove_drill_as`].
     pub async fn drill(&self, plan: &Plan, options: &ApplyOptions, keep: bool) -> Result<DrillReport, Error> {
-        let is_drill = matches!(&plan.target.pool, TargetPool::New { name } if name.starts_with(NAME_PREFIX));
-        if !is_drill {
+        if !is_drill(plan) {
             let what =
                 format!("the plan makes no pool whose name begins with {NAME_PREFIX}: make the drill's own plan");
             return Err(Error::new(ErrorKind::BadSetting, what));
@@ -263,8 +275,9 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
 /// What is told of a removal that failed.
 fn still_there(error: &Error, plan: &Plan) -> String {
     format!(
-        "what the drill made was not removed: {}; remove it with twinpool drill --target-region {} --pool {} --table {} --remove {}",
-        error.what, plan.target.region, plan.source.pool, plan.source.table, plan.id
+        "what the drill made was not removed: {}; remove it with {}",
+        error.what,
+        removal(plan)
     )
 }
 

@@ -43,6 +43,8 @@ const USERS_AHEAD: usize = 8;
 const PROVIDERS_PAGE: u32 = 60;
 /// The status of a user whom Cognito made at a sign-in through an outside provider. [API: UserStatusType]
 const FEDERATED: &str = "EXTERNAL_PROVIDER";
+/// The stage in which the repair is noted, the last one: whoever is mended needs no other.
+const MENDED_IN: Stage = Stage::Memberships;
 
 /// What became of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +55,7 @@ pub struct RepairReport {
     pub mended: u64,
     /// Of those, who has not signed in yet.
     pub waiting: u64,
-    /// Who could not be mended, by code.
+    /// Who could not be mended, by stage and code, as in [`crate::ApplyReport::failed`].
     pub failed: BTreeMap<String, u64>,
 }
 
@@ -69,8 +71,8 @@ struct Repair<'a> {
 }
 
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
-    /// Gives every federated user who has signed in since `plan` was carried out their old `sub`, disabled flag, attributes that no
-    /// provider sets, further identities and groups, and notes them in the sub map.
+    /// Gives every federated user who has signed in since `plan` was carried out their old `sub`, disabled flag, attributes that
+    /// no provider sets, further identities and groups, and notes them in the sub map.
     ///
     /// # Errors
     /// `Held` when another import of the pool is at work, `NotFound` when the plan was not carried out; else as Cognito and the
@@ -182,7 +184,10 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             match mended {
                 Ok(Mended::Whole) => report.mended += 1,
                 Ok(Mended::Waiting) => report.waiting += 1,
-                Ok(Mended::Partly(code)) | Err(Trouble::User(code)) => *report.failed.entry(code).or_default() += 1,
+                Ok(Mended::Partly(code)) | Err(Trouble::User(code)) => {
+                    let code = format!("{}: {code}", MENDED_IN.as_str());
+                    *report.failed.entry(code).or_default() += 1;
+                }
                 Err(Trouble::Import(error)) => return Err(error),
             }
         }
@@ -227,7 +232,7 @@ async fn mend<P: ReadPool + RawPool, W: WritePool>(
         Err(Trouble::User(code)) => Some(code),
         Err(stops) => return Err(stops),
     };
-    outcome.went_through(Stage::Memberships, code.clone());
+    outcome.went_through(MENDED_IN, code.clone());
     Ok(code.map_or(Mended::Whole, Mended::Partly))
 }
 

@@ -6,7 +6,11 @@
 //! Files are smaller than Cognito allows, because one is in memory while it is uploaded. One job runs at a time, because Cognito
 //! takes no second one. [Developer guide: importing users from a CSV file]
 //!
-//! Invariant: which chunks a file holds is stored before its job is started, so that nobody is in two files of jobs that succeeded.
+//! The target is new: until all users are made nobody can sign up there, so that whoever was made while a job ran is the job's.
+//! Plans for a pool that exists take the other way.
+//!
+//! Invariant: which chunks a file holds is stored before its job is started, so that nobody is in two files of jobs that
+//! succeeded.
 
 mod job;
 #[cfg(test)]
@@ -22,7 +26,6 @@ use twinpool_shared::{
         ORIGINAL_SUB,
         csv::{Header, Part, PartLimit},
         pairs::{Paired, Pairs},
-        plan::TargetPool,
         progress::{Chunk, Job, Outcome, Stage, keys},
         recreate::{Fate, Recreation},
         select::Class,
@@ -111,10 +114,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                     self.run_job(work, &header, role, &mut stored).await?;
                 }
                 expected += stored.job.imported;
-                // Where people can sign up, one who did while a job ran is not the job's.
-                if matches!(work.plan.target.pool, TargetPool::New { .. }) {
-                    imported.ran.append(&mut stored.job.ran);
-                }
+                imported.ran.append(&mut stored.job.ran);
                 from = stored.job.to;
                 number += 1;
             }
@@ -180,8 +180,8 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         Ok(rows.collect())
     }
 
-    /// Finds the users whom jobs made, `expected` by their own count. Whoever `ListUsers` does not show in the end, the lanes find
-    /// by name.
+    /// Finds the users whom jobs made, `expected` by their own count. Whoever `ListUsers` does not show in the end, the lanes
+    /// find by name.
     async fn imported(&self, work: &Work<'_>, jobs: &Imported, expected: u64) -> Result<Paired, Error> {
         let walks: Vec<Pairs> = stream::iter(SHARDS)
             .map(|first| Box::pin(self.imported_of(work.pool, jobs, Some(first))))

@@ -92,9 +92,9 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
     /// Makes a plan. `affected` is told of everybody who loses more than their password, or is not made.
     ///
     /// # Errors
-    /// `Unmet` for a backup that is found wanting, `BadSetting` for a reference that is not mapped or a target that cannot
-    /// become the pool of the backup, each with what mends it; `Denied` for a permission that `apply` would lack; else as Cognito and the table
-    /// answer.
+    /// `Unmet` for a backup that is found wanting, `BadSetting` for a reference that is not mapped, a target that cannot become
+    /// the pool of the backup, or a way that users cannot go there, each with what mends it; `Denied` for a permission that
+    /// `apply` would lack; else as Cognito and the table answer.
     pub async fn plan(
         &self,
         order: &PlanOrder,
@@ -122,6 +122,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             },
         };
         target::is_another(&target, &order.pool)?;
+        is_possible(order)?;
         let subject = Subject {
             recorded: &recorded,
             groups: &groups,
@@ -161,7 +162,9 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
         freshness.unreconciled = counts.unreconciled;
         let freshness = accept(freshness, as_of, order.allow_stale)?;
         let users = users.finish();
-        let way = way(order, &target, &counts)?;
+        let is_new = matches!(target, TargetPool::New { .. });
+        let has_role = order.mapping.import_logs_role.is_some();
+        let way = order.way.decide(is_new, counts.by_csv, has_role);
         let Settings { wanted, changes, .. } = &settings;
         let steps: Vec<PlannedStep> = wanted.steps.iter().map(planned).collect();
         let changes: Option<(Vec<PlannedStep>, &Patch)> = changes
@@ -172,7 +175,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
             .map(|(_, patch)| patch.manual.as_slice())
             .unwrap_or_default();
         let tasks = wanted.manual.iter().chain(beside).map(ToString::to_string);
-        let mut manual = target::unfinished(&self.imports_of(&order.pool).await?);
+        let mut manual = self.unfinished(&order.pool).await?;
         manual.extend(tasks.chain(census::to_block(&counts)));
         let changes = changes.map(|(changes, _)| changes);
         let work = Work {
@@ -256,18 +259,25 @@ fn accept(mut freshness: Freshness, now: Timestamp, allow_stale: bool) -> Result
     Ok(freshness)
 }
 
-/// The way, decided; `Csv` only where a job can be made.
-fn way(order: &PlanOrder, target: &TargetPool, counts: &UserCounts) -> Result<UsersWay, Error> {
-    let has_role = order.mapping.import_logs_role.is_some();
-    if order.way == UsersWay::Csv && !has_role {
-        return Err(Error::new(
-            ErrorKind::BadSetting,
+/// Refuses import jobs where none can be made, and where nobody could tell for certain whom they made.
+fn is_possible(order: &PlanOrder) -> Result<(), Error> {
+    if order.way != UsersWay::Csv {
+        return Ok(());
+    }
+    let bad = |what: &str| Err(Error::new(ErrorKind::BadSetting, what));
+    if !matches!(order.target, Wish::New(_)) {
+        return bad(
+            "--users csv is for a new pool: in one that exists people sign up and reset passwords meanwhile, and are then not \
+             told from those whom an import job made; use --users api, or leave out --target for a new pool",
+        );
+    }
+    if order.mapping.import_logs_role.is_none() {
+        return bad(
             "--users csv needs a role that writes the logs of import jobs: add \"import_logs_role\": \
              \"arn:aws:iam::ACCOUNT:role/NAME\" to the mapping file, or use --users api",
-        ));
+        );
     }
-    let is_new = matches!(target, TargetPool::New { .. });
-    Ok(order.way.decide(is_new, counts.by_csv, has_role))
+    Ok(())
 }
 
 fn priced(mut estimate: Estimate, tier: Option<&str>) -> Estimate {

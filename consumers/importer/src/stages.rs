@@ -1,7 +1,7 @@
 //! What a user goes through after being made: password, MFA preference, outside identities, groups.
 //!
-//! Invariant: a password is set only for whom nobody can have given one: who was made a moment ago, or still waits for it. Nothing
-//! is given to whoever has the name of somebody who is gone.
+//! Invariant: a password is set only for whom nobody can have given one: who was made a moment ago, or still waits for
+//! it. Nothing is given to whoever has the name of somebody who is gone.
 
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -143,13 +143,16 @@ impl<P: ReadPool + RawPool, W: WritePool> Target<'_, P, W> {
         user: &Recreation,
         outcome: &mut Outcome,
     ) -> Result<(), Trouble> {
-        (outcome.links, outcome.memberships) = (0, 0);
+        (outcome.links, outcome.unlinked, outcome.memberships) = (0, 0, 0);
         let mut first = Ok(());
         for link in &user.links {
             let native = json!({"ProviderName": "Cognito", "ProviderAttributeValue": name.expose()});
             match self.link(name, native, link).await {
                 Ok(()) => outcome.links += 1,
-                Err(Trouble::User(code)) => first = first.and(Err(Trouble::User(code))),
+                Err(Trouble::User(code)) => {
+                    outcome.unlinked += 1;
+                    first = first.and(Err(Trouble::User(code)));
+                }
                 Err(stops) => return Err(stops),
             }
         }

@@ -19,7 +19,7 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     import::{
         estimate::Live,
-        plan::{Plan, TargetPool, file},
+        plan::{Plan, file},
         progress::keys,
         recreate::NotMade,
     },
@@ -28,7 +28,9 @@ use twinpool_shared::{
 };
 
 pub use self::order::{Order, Step, Wanted};
-use crate::{ApplyOptions, ApplyReport, Importer, drill::NAME_PREFIX, plan::PlanOrder, verify::VerifyOrder};
+use crate::{
+    ApplyOptions, ApplyReport, Importer, configuration::CLOSED, drill::is_drill, plan::PlanOrder, verify::VerifyOrder,
+};
 
 /// For how long a step that was killed keeps other imports out: as long as a function of Lambda can run.
 const LEASE_SECONDS: i64 = 900;
@@ -96,10 +98,13 @@ pub struct Figures {
     pub failed_users: u64,
     /// Settings that Cognito refused.
     pub settings_failed: usize,
+    /// Whether sign-up or outside providers stay closed on purpose, because of users who could not be made or linked.
+    pub sign_up_closed: bool,
 }
 
 impl From<ApplyReport> for Figures {
     fn from(report: ApplyReport) -> Self {
+        let (closed, refused): (Vec<_>, Vec<_>) = report.settings_failed.iter().partition(|step| step.code == CLOSED);
         Self {
             pool: report.pool,
             users: report.users,
@@ -110,7 +115,8 @@ impl From<ApplyReport> for Figures {
             not_made: report.not_made,
             failed: report.failed,
             failed_users: report.failed_users,
-            settings_failed: report.settings_failed.len(),
+            settings_failed: refused.len(),
+            sign_up_closed: !closed.is_empty(),
         }
     }
 }
@@ -160,13 +166,14 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
                 plan,
                 drill,
                 retry_failed,
+                open_sign_up,
             } => {
                 let plan = self.stored_plan(pool, plan).await?;
                 of_machine(&plan, *drill)?;
                 let options = ApplyOptions {
                     holder,
                     retry_failed: *retry_failed,
-                    open_sign_up: false,
+                    open_sign_up: *open_sign_up,
                 };
                 // Cut off as by a kill, which costs what was done since a lane's chunks at work were last stored.
                 let applied = timeout_at(deadline, Box::pin(self.apply(&plan, &options))).await;
@@ -234,8 +241,7 @@ impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
 
 /// Refuses the plan of a restore in a drill, which would remove what it made, and a drill's in a restore, which would leave it.
 fn of_machine(plan: &Plan, drill: bool) -> Result<(), Error> {
-    let is_drill = matches!(&plan.target.pool, TargetPool::New { name } if name.starts_with(NAME_PREFIX));
-    let what = match (drill, is_drill) {
+    let what = match (drill, is_drill(plan)) {
         (true, false) => "of a restore, and a drill removes what it made: go on with it in the restore's state machine",
         (false, true) => "of a drill, and a restore leaves what it made: go on with it in the drill's state machine",
         (true, true) | (false, false) => return Ok(()),

@@ -148,7 +148,8 @@ fn made_by_api(work: &Work<'_>) -> u64 {
     }
 }
 
-/// Who goes by the API is active for the month: `AdminCreateUser` counts. An import job makes nobody active; a call after it does.
+/// Who goes by the API is active for the month: `AdminCreateUser` counts. An import job makes nobody active; a call
+/// after it does.
 fn active_users(work: &Work<'_>, made_by_api: u64) -> u64 {
     let after_job = if work.way == UsersWay::Csv {
         work.users.csv_active

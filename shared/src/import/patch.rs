@@ -124,7 +124,8 @@ impl From<Vec<Immutable>> for Error {
 }
 
 /// What makes the target `found` as `wanted`. A plan may show these calls; whether the backup still agrees with it is told by
-/// the digests of `wanted`, because there are fewer calls here the further an import is. `known` are the app clients that earlier attempts made: new ids by old ones.
+/// the digests of `wanted`, because there are fewer calls here the further an import is. `known` are the app clients
+/// that earlier attempts made: new ids by old ones.
 ///
 /// # Errors
 /// Everything that differs and cannot be changed.

@@ -1,7 +1,7 @@
 //! The plan: what an import will do, fixed before it does anything.
 //!
-//! `twinpool plan` makes it and writes it as a file ([`mod@file`]); `twinpool apply` carries out exactly this, and refuses when the
-//! backup no longer agrees with the digests in it. It holds counts, names of settings and digests.
+//! `twinpool plan` makes it and writes it as a file ([`mod@file`]); `twinpool apply` carries out exactly this, and
+//! refuses when the backup no longer agrees with the digests in it. It holds counts, names of settings and digests.
 //!
 //! Invariant: no secret and no personal value. Every figure is a whole number, so that a plan that was read is the one that
 //! was written, to the byte.

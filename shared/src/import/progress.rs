@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{recreate::NotMade, select::Run};
+use super::{
+    recreate::NotMade,
+    select::{Class, Run},
+};
 use crate::{personal::Sub, time::Timestamp};
 
 /// The user's name is somebody else's in the target.
@@ -86,6 +89,9 @@ pub struct Outcome {
     /// Outside identities that are linked.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub links: u64,
+    /// Outside identities that could not be linked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlinked: u64,
     /// Stages that failed, with a code of Cognito's or one of this module's.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failed: BTreeMap<Stage, String>,
@@ -108,6 +114,7 @@ impl Outcome {
             done: None,
             memberships: 0,
             links: 0,
+            unlinked: 0,
             failed: BTreeMap::new(),
         }
     }
@@ -128,16 +135,34 @@ impl Outcome {
         *self == Self::new(self.sub.clone())
     }
 
-    /// Whether the user, who is a living one, may still take a name or an address that a deleted one must not have before.
+    /// Whether the user, who is a living one, may take a name or an address the next time that a deleted one must not have
+    /// before. Whom Cognito refuses for good withholds nothing: deleted users would wait for them for ever.
     #[must_use]
     pub fn withholds(&self, stage: Stage) -> bool {
         let failure = self.failed.get(&stage).map(String::as_str);
         match stage {
-            Stage::Create => self.new.is_none() && failure.is_some_and(|code| code != TAKEN && code != NOT_IN_BACKUP),
-            // The attributes that are only taken afterwards may be aliases.
+            Stage::Create => self.new.is_none() && failure == Some(UNANSWERED),
+            // The attributes that are only taken after the password may be aliases.
             Stage::Password => failure == Some(UNANSWERED),
             Stage::Preferences | Stage::Memberships => false,
         }
+    }
+
+    /// Whether the name or an address of the user, who is a living one, is anybody's who signs up.
+    #[must_use]
+    pub fn is_vacant(&self) -> bool {
+        let create = self.failed.get(&Stage::Create).map(String::as_str);
+        let is_nobodys = create.is_some_and(|code| code != TAKEN && code != NOT_IN_BACKUP);
+        (self.new.is_none() && is_nobodys) || self.withholds(Stage::Password)
+    }
+
+    /// Whether the user is there without an outside identity of theirs: Cognito would make another user of whoever signs in by
+    /// it, and never link it again.
+    #[must_use]
+    pub fn is_unlinked(&self) -> bool {
+        // Who could not be disabled came no further.
+        let is_stuck = self.new.is_some() && self.failed.contains_key(&Stage::Create);
+        self.unlinked > 0 || is_stuck
     }
 
     /// Notes that the user went through `stage`, and with which failure.
@@ -200,29 +225,42 @@ pub struct Tally {
     pub failed: BTreeMap<String, u64>,
     /// How many users that are.
     pub failed_users: u64,
+    /// Living users whose name or address is anybody's who signs up: [`Outcome::is_vacant`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vacant: u64,
+    /// Users who lack an outside identity: [`Outcome::is_unlinked`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlinked: u64,
     /// Users who are neither made nor failed nor left out: after the last stage there is none, unless a chunk was overwritten.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub open: u64,
 }
 
 impl Tally {
-    /// Adds a chunk.
-    pub fn add(&mut self, chunk: &Chunk) {
+    /// Adds a chunk of users of `class`.
+    pub fn add(&mut self, chunk: &Chunk, class: Class) {
         for user in &chunk.users {
             self.users += u64::from(user.new.is_some());
             self.by_csv += u64::from(user.by_csv);
             self.memberships += user.memberships;
             self.links += user.links;
-            if let Some(reason) = user.not_made.filter(|_| user.new.is_none()) {
-                *self.not_made.entry(reason).or_default() += 1;
+            if let Some(reason) = user.not_made {
+                // Whom Cognito made at a sign-in is `repair-federated`'s, with what failed of it.
+                if user.new.is_none() {
+                    *self.not_made.entry(reason).or_default() += 1;
+                }
+                continue;
             }
+            // In the backup, too, the name of a deleted one was anybody's.
+            self.vacant += u64::from(class != Class::Deleted && user.is_vacant());
+            self.unlinked += u64::from(user.is_unlinked());
             for (stage, code) in &user.failed {
                 *self.failed.entry(format!("{}: {code}", stage.as_str())).or_default() += 1;
             }
             self.failed_users += u64::from(!user.failed.is_empty());
             let failed = user.failed.contains_key(&Stage::Create);
             let done = user.done >= Stage::ALL.last().copied();
-            self.open += u64::from(user.not_made.is_none() && !failed && !done);
+            self.open += u64::from(!failed && !done);
         }
     }
 }
@@ -239,7 +277,8 @@ pub struct State {
     /// Digests of the steps of the configuration that are done.
     #[serde(default)]
     pub steps: BTreeSet<String>,
-    /// The chunks that are laid out, in order: before anything is made, and, when the backup shows more users later, behind these.
+    /// The chunks that are laid out, in order: before anything is made, and, when the backup shows more users later,
+    /// behind these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub layout: Vec<Run>,
     /// What the users came to, when all chunks were gone through.
@@ -390,14 +429,14 @@ mod tests {
     }
 
     #[test]
-    fn a_living_user_withholds_deleted_ones_as_long_as_they_may_take_a_name() {
+    fn a_living_user_withholds_deleted_ones_as_long_as_they_may_take_a_name_the_next_time() {
         let failed = |stage, code: &str| {
             let mut user = outcome();
             user.went_through(stage, Some(code.to_owned()));
             user
         };
         assert!(failed(Stage::Create, UNANSWERED).withholds(Stage::Create));
-        assert!(failed(Stage::Create, "InvalidParameterException").withholds(Stage::Create));
+        assert!(!failed(Stage::Create, "InvalidParameterException").withholds(Stage::Create));
         assert!(!failed(Stage::Create, TAKEN).withholds(Stage::Create));
         assert!(!failed(Stage::Create, NOT_IN_BACKUP).withholds(Stage::Create));
         assert!(failed(Stage::Password, UNANSWERED).withholds(Stage::Password));
@@ -406,11 +445,38 @@ mod tests {
     }
 
     #[test]
+    fn names_and_identities_are_anybodys_until_their_owner_is_there_with_them() {
+        let failed = |code: &str| {
+            let mut user = outcome();
+            user.went_through(Stage::Create, Some(code.to_owned()));
+            user
+        };
+        assert!(failed("InvalidParameterException").is_vacant() && failed(UNANSWERED).is_vacant());
+        assert!(!failed(TAKEN).is_vacant() && !failed(NOT_IN_BACKUP).is_vacant() && !outcome().is_vacant());
+        let mut stuck = failed(UNANSWERED);
+        stuck.new = Sub::new("t");
+        assert!(!stuck.is_vacant() && stuck.is_unlinked(), "enabled, and not linked");
+        let mut unlinked = outcome();
+        unlinked.new = Sub::new("t");
+        assert!(!unlinked.is_unlinked());
+        unlinked.unlinked = 1;
+        assert!(unlinked.is_unlinked());
+        let count = |user: &Outcome, class| {
+            let mut tally = Tally::default();
+            tally.add(&chunk(user.clone()), class);
+            (tally.vacant, tally.unlinked)
+        };
+        assert_eq!(count(&failed("InvalidParameterException"), Class::Verified), (1, 0));
+        assert_eq!(count(&failed("InvalidParameterException"), Class::Deleted), (0, 0));
+        assert_eq!(count(&unlinked, Class::Verified), (0, 1));
+    }
+
+    #[test]
     fn who_is_neither_made_nor_failed_nor_left_out_is_open() {
         let mut user = outcome();
         let open = |user: &Outcome| {
             let mut tally = Tally::default();
-            tally.add(&chunk(user.clone()));
+            tally.add(&chunk(user.clone()), Class::Verified);
             tally.open
         };
         assert_eq!(open(&user), 1);
@@ -435,7 +501,7 @@ mod tests {
         assert!(!user.needs(Stage::Create, false) && !user.needs(Stage::Password, true));
         assert!(user.needs(Stage::Create, true));
         let mut tally = Tally::default();
-        tally.add(&chunk(user));
+        tally.add(&chunk(user), Class::Verified);
         assert_eq!((tally.users, tally.failed_users), (0, 1));
         assert_eq!(tally.failed, BTreeMap::from([("create: name-taken".to_owned(), 1)]));
     }
@@ -446,11 +512,11 @@ mod tests {
         user.not_made = Some(NotMade::FederatedOnly);
         assert!(!user.needs(Stage::Create, true));
         let mut tally = Tally::default();
-        tally.add(&chunk(user.clone()));
+        tally.add(&chunk(user.clone()), Class::Verified);
         assert_eq!(tally.not_made, BTreeMap::from([(NotMade::FederatedOnly, 1)]));
         user.new = Sub::new("t");
         let mut tally = Tally::default();
-        tally.add(&chunk(user));
+        tally.add(&chunk(user), Class::Verified);
         assert_eq!((tally.users, tally.not_made.len()), (1, 0));
     }
 }

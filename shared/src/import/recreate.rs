@@ -2,8 +2,8 @@
 //!
 //! Statuses: `FORCE_CHANGE_PASSWORD` stays, because such a user was invited and never came; an administrator invites them again.
 //! `UNCONFIRMED` and `EXTERNAL_PROVIDER` are not made, nor is whoever got a password beside an outside identity and still has the
-//! user name of that identity, which Cognito keeps for itself. Everybody else becomes `CONFIRMED` with a random password, because only
-//! then `ForgotPassword` works for them.
+//! user name of that identity, which Cognito keeps for itself. Everybody else becomes `CONFIRMED` with a random
+//! password, because only then `ForgotPassword` works for them.
 //!
 //! Invariant: a pure function of the record and the target's shape. A record never leads to a message to its user.
 

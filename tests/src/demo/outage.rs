@@ -113,7 +113,7 @@ impl Outage<'_> {
         let path = |name: &str| folder.join(name).display().to_string();
         let (plan, mapping) = (path("plan.json"), path("mapping.json"));
         let page = (path("plan.html"), path("verify.html"));
-        let affected = path("affected.csv");
+        let (affected, failed) = (path("affected.csv"), path("failed.csv"));
         let written = std::fs::write(&mapping, self.mapping().to_string());
         written.map_err(|error| Failure::new("the mapping file", error))?;
 
@@ -140,8 +140,9 @@ impl Outage<'_> {
 
         let planned_with = self.stack.control.counters().await?;
         let begun = Instant::now();
-        let arguments = ["apply", &plan, "--yes", "--json", "--quiet"];
-        let applied = self.type_in("apply plan.json --yes", &arguments).await?;
+        let arguments = ["apply", &plan, "--failed", &failed, "--yes", "--json", "--quiet"];
+        let shown = "apply plan.json --failed failed.csv --yes";
+        let applied = self.type_in(shown, &arguments).await?;
         let seconds = begun.elapsed().as_secs_f64();
         let counted = self.stack.control.counters().await?;
         let made: Applied = document("apply", &applied)?;

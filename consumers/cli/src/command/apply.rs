@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is changed before the plan was read, found whole, and agreed to.
 
+mod failed;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, BufRead, IsTerminal, Write},
@@ -33,12 +35,15 @@ pub(crate) struct Args {
     /// The file that twinpool plan wrote
     #[arg(value_name = "PLAN")]
     pub(crate) plan: PathBuf,
-    /// Try users again who failed, and nobody else
+    /// Try users again who failed; what is not finished is finished in any case
     #[arg(long)]
     pub(crate) retry_failed: bool,
     /// Let people sign up and sign in through outside providers although users could not be made; whoever is first gets a name
     #[arg(long)]
     pub(crate) open_sign_up: bool,
+    /// Write who failed as CSV: sub, stage, code
+    #[arg(long, value_name = "FILE")]
+    pub(crate) failed: Option<PathBuf>,
     /// Percent of Cognito's quotas to use, default: as planned; the rest is your application's
     #[arg(long, value_name = "PERCENT", value_parser = reconciling::share)]
     pub(crate) share: Option<Share>,
@@ -99,16 +104,19 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     let options = ApplyOptions {
         holder: holder(args.lease_seconds),
         retry_failed: args.retry_failed,
-        open_sign_up: false,
+        open_sign_up: args.open_sign_up,
     };
     importing::say_who_held(context, &importer, &plan.source.pool).await?;
     let report = Box::pin(importer.apply(&plan, &options)).await?;
+    if let Some(path) = &args.failed {
+        failed::write(&importer, &plan, path).await?;
+    }
     drop(importer);
     let applied = document(&report, &plan, args);
     if context.output.json {
         context.output.document("apply", &plan.source.pool, &applied)?;
     } else {
-        print(&context.output, &plan, &applied)?;
+        print(&context.output, &plan, &applied, args.failed.is_some())?;
     }
     Ok(if report.is_partial() { Exit::Partial } else { Exit::Ok })
 }
@@ -190,7 +198,7 @@ pub(super) fn settings_failed(failed: &[FailedStep]) -> Vec<Vec<String>> {
     failed.iter().map(row).collect()
 }
 
-fn print(output: &Output, plan: &Plan, report: &Applied<'_>) -> Result<(), Error> {
+fn print(output: &Output, plan: &Plan, report: &Applied<'_>, lists_failed: bool) -> Result<(), Error> {
     output.line(&format!(
         "{} of {} users, {} memberships, {} outside identities are in {} after {} (at least {} were planned)",
         thousands(report.users),
@@ -216,6 +224,9 @@ fn print(output: &Output, plan: &Plan, report: &Applied<'_>) -> Result<(), Error
         .iter()
         .map(|(code, users)| vec![code.clone(), thousands(*users)]);
     output.table(&["failed", "users"], &failed.collect::<Vec<_>>())?;
+    if report.failed_users > 0 && !lists_failed {
+        output.line("who that is: --failed FILE lists them")?;
+    }
     output.table(&SETTINGS_COLUMNS, &settings_failed(report.settings_failed))?;
     for warning in report.warnings {
         output.line(&format!("warning: {warning}"))?;
@@ -225,7 +236,7 @@ fn print(output: &Output, plan: &Plan, report: &Applied<'_>) -> Result<(), Error
     }
     if let Some(retry) = &report.retry {
         output.line(&format!(
-            "{} users and {} settings failed; this tries them again, and nobody else: {retry}",
+            "{} users and {} settings failed; this tries them again: {retry}",
             thousands(report.failed_users),
             report.settings_failed.len()
         ))?;
@@ -247,6 +258,7 @@ mod tests {
             plan: PathBuf::from("plan.json"),
             retry_failed: false,
             open_sign_up: false,
+            failed: None,
             share: None,
             lease_seconds: 120,
             yes: true,

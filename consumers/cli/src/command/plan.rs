@@ -62,7 +62,7 @@ pub(crate) struct Args {
     /// Of these, only who was deleted at this instant or later
     #[arg(long, value_name = "TIME", value_parser = instant::parse, requires = "include_deleted")]
     deleted_after: Option<Timestamp>,
-    /// How users are made: one by one, by import jobs (which bill nobody as active), or whichever suits
+    /// How users are made: one by one, by import jobs (which bill nobody as active; into a new pool), or whichever suits
     #[arg(long, value_name = "WAY", value_enum, default_value = "auto")]
     users: Way,
     /// The mapping file: what becomes of ARNs and names of the lost Region

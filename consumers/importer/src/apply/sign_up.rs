@@ -1,42 +1,65 @@
-//! When sign-up stays closed although the import has gone through everybody.
+//! What stays closed although the import has gone through everybody.
 //!
-//! Invariant: a name that a user of the backup has is nobody else's to take, unless an operator says so.
+//! Invariant: a name or an outside identity that a user of the backup has is nobody else's to take, unless an operator says so.
 
-use twinpool_shared::import::progress::{Stage, Tally};
+use twinpool_shared::import::{configure::Phase, plan::TargetPool, progress::Tally};
 
-/// How many users could not be made, whose names and addresses anybody could take who signs up.
-pub(super) fn names_that_are_free(tally: &Tally) -> u64 {
-    let stage = format!("{}: ", Stage::Create.as_str());
-    let failed = tally.failed.iter().filter(|(code, _)| code.starts_with(&stage));
-    failed.map(|(_, users)| users).sum()
+/// What is not opened yet, and what an operator is told of it.
+///
+/// An existing target is alive: it is open already. `open_sign_up`: the operator wants it open.
+pub(super) fn closed(tally: &Tally, target: &TargetPool, open_sign_up: bool) -> (&'static [Phase], Option<String>) {
+    let is_new = matches!(target, TargetPool::New { .. });
+    match (tally.vacant, tally.unlinked) {
+        _ if open_sign_up || !is_new => (&[], None),
+        (0, 0) => (&[], None),
+        (0, unlinked) => (
+            &[Phase::OutsideSignIn],
+            Some(format!(
+                "outside providers stay closed: {unlinked} users lack an outside identity, which could never be linked once \
+                 somebody has signed in by it; {MEND}"
+            )),
+        ),
+        (vacant, _) => (
+            &[Phase::SignUp, Phase::OutsideSignIn],
+            Some(format!(
+                "sign-up and outside providers stay closed: {vacant} users could not be made, whose names anybody could take; {MEND}"
+            )),
+        ),
+    }
 }
 
-/// What an operator is told.
-pub(super) fn stays_closed(users: u64) -> String {
-    format!(
-        "sign-up and outside providers stay closed: {users} users could not be made, whose names anybody could take; mend that and \
-         run twinpool apply PLAN --retry-failed, or open them with --open-sign-up"
-    )
-}
+const MEND: &str = "mend that and run twinpool apply PLAN --retry-failed, or open them with --open-sign-up";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sign_up_stays_closed_while_names_are_free() {
-        let failed = [
-            ("create: InvalidParameterException", 2),
-            ("create: name-taken", 1),
-            ("memberships: ResourceNotFoundException", 5),
-        ];
-        let tally = Tally {
-            failed: failed.map(|(code, users)| (code.to_owned(), users)).into(),
+    fn a_new_pool_stays_closed_while_names_or_identities_are_anybodys() {
+        let new = TargetPool::New { name: "p".to_owned() };
+        let existing = TargetPool::Existing { id: "p".to_owned() };
+        let tally = |vacant, unlinked| Tally {
+            vacant,
+            unlinked,
             ..Tally::default()
         };
-        assert_eq!(names_that_are_free(&tally), 3);
-        assert_eq!(names_that_are_free(&Tally::default()), 0);
-        let told = stays_closed(3);
-        assert!(told.contains("3 users") && told.contains("--retry-failed") && told.contains("--open-sign-up"));
+        assert_eq!(closed(&tally(0, 0), &new, false), (&[][..], None));
+        for (tally, phases, told) in [
+            (
+                tally(3, 1),
+                &[Phase::SignUp, Phase::OutsideSignIn][..],
+                "3 users could not",
+            ),
+            (tally(0, 2), &[Phase::OutsideSignIn], "2 users lack"),
+        ] {
+            let (left, warning) = closed(&tally, &new, false);
+            assert_eq!(left, phases);
+            let warning = warning.expect("told");
+            for part in [told, "--retry-failed", "--open-sign-up"] {
+                assert!(warning.contains(part), "{warning}");
+            }
+            assert_eq!(closed(&tally, &new, true), (&[][..], None));
+            assert_eq!(closed(&tally, &existing, false), (&[][..], None));
+        }
     }
 }

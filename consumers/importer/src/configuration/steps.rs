@@ -1,7 +1,7 @@
 //! Carrying out steps, one after another.
 //!
-//! Invariant: a make whose answer was lost is looked for, repeatedly, before it is made again. A refusal ends the step, not the import,
-//! unless it is the pool's.
+//! Invariant: a make whose answer was lost is looked for, repeatedly, before it is made again. A refusal ends the step,
+//! not the import, unless it is the pool's.
 
 use std::time::Duration;
 

@@ -90,7 +90,7 @@ async fn to_the_end(cognito: &Cognito, table: &Table, wanted: &Wanted) -> Config
         let importer = importer(cognito, table);
         let setting = setting(&target, wanted);
         match importer.configure(&setting).await {
-            Ok(configured) => match importer.attach_triggers(&setting, &configured.pool).await {
+            Ok(configured) => match importer.open(&setting, &configured.pool, &[]).await {
                 Ok(_) => return configured,
                 Err(error) => errors.push(error),
             },
@@ -125,7 +125,7 @@ async fn an_empty_pool_gets_every_step_and_what_lets_people_in_last() {
     let pool = cognito.pool(&configured.pool);
     assert_eq!(pool["AdminCreateUserConfig"]["AllowAdminCreateUserOnly"], true);
     assert!(pool["LambdaConfig"]["PostConfirmation"].is_string());
-    assert_eq!(importer.attach_triggers(&setting, &configured.pool).await.unwrap(), []);
+    assert_eq!(importer.open(&setting, &configured.pool, &[]).await.unwrap(), []);
     assert_eq!(cognito.changes(), operations);
     let opened = web();
     assert_eq!(
@@ -343,11 +343,13 @@ async fn outside_providers_wait_for_the_triggers_that_guard_them() {
     let expected = |pool: &str, client: &str| {
         [("pool/pool", pool), ("clients/1web", client)].map(|(path, code)| (path.to_owned(), code.to_owned()))
     };
-    let closed = importer.left_closed(&setting).await.unwrap();
-    assert_eq!(codes(closed), expected("SignUpStaysClosed", "SignUpStaysClosed"));
     let next = cognito.changes().len();
+    let both = [configure::Phase::SignUp, configure::Phase::OutsideSignIn];
+    let closed = importer.open(&setting, &configured.pool, &both).await.unwrap();
+    assert_eq!(codes(closed), expected("SignUpStaysClosed", "SignUpStaysClosed"));
+    assert_eq!(cognito.changes().len(), next);
     cognito.trouble(next, Trouble::Refused("InvalidLambdaResponseException"));
-    let failed = importer.attach_triggers(&setting, &configured.pool).await.unwrap();
+    let failed = importer.open(&setting, &configured.pool, &[]).await.unwrap();
     assert_eq!(
         codes(failed),
         expected("InvalidLambdaResponseException", "TriggersNotAttached")
@@ -355,10 +357,28 @@ async fn outside_providers_wait_for_the_triggers_that_guard_them() {
     assert_eq!(cognito.changes().len(), next + 1);
     // A provider that could not be made is refused where it is named; all the rest is open then.
     cognito.trouble(next + 2, Trouble::Refused("InvalidParameterException"));
-    let failed = importer.attach_triggers(&setting, &configured.pool).await.unwrap();
+    let failed = importer.open(&setting, &configured.pool, &[]).await.unwrap();
     assert_eq!(codes(failed), expected("", "InvalidParameterException")[1..]);
-    assert_eq!(importer.attach_triggers(&setting, &configured.pool).await.unwrap(), []);
-    assert_eq!(importer.left_closed(&setting).await.unwrap(), []);
+    assert_eq!(importer.open(&setting, &configured.pool, &[]).await.unwrap(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sign_up_may_be_open_while_outside_providers_are_not() {
+    let wanted = wanted();
+    let (cognito, table) = (Cognito::new(&wanted), Table::default());
+    let target = new_pool();
+    let (importer, setting) = (importer(&cognito, &table), setting(&target, &wanted));
+    let pool = importer.configure(&setting).await.unwrap().pool;
+    let outside = [configure::Phase::OutsideSignIn];
+    let closed = importer.open(&setting, &pool, &outside).await.unwrap();
+    let closed: Vec<_> = closed
+        .iter()
+        .map(|left| (left.path.as_str(), left.code.as_str()))
+        .collect();
+    assert_eq!(closed, [("clients/1web", CLOSED)]);
+    let made = cognito.changes().len();
+    assert_eq!(importer.open(&setting, &pool, &[]).await.unwrap(), []);
+    assert_eq!(cognito.changes().len(), made + 1, "sign-up is not opened again");
 }
 
 #[tokio::test(start_paused = true)]

@@ -78,7 +78,7 @@ async fn who_is_disabled_is_shut_out_first_and_then_gets_what_no_provider_sets()
         .await
         .expect("mended");
     assert_eq!((report.mended, report.waiting), (1, 0));
-    assert_eq!(report.failed, BTreeMap::from([("nameless".to_owned(), 1)]));
+    assert_eq!(report.failed, BTreeMap::from([("memberships: nameless".to_owned(), 1)]));
     let made: Vec<String> = world.pool.made().into_iter().map(|(operation, _)| operation).collect();
     let wanted = [
         "AdminDisableUser",
@@ -114,7 +114,7 @@ async fn an_attribute_that_cognito_refuses_is_told_and_tried_again() {
         .expect("told");
     assert_eq!(
         report.failed,
-        BTreeMap::from([("InvalidParameterException".to_owned(), 1)])
+        BTreeMap::from([("memberships: InvalidParameterException".to_owned(), 1)])
     );
     assert!(world.pool.users()["user-3"].disabled, "shut out all the same");
     world.pool.refuse("AdminUpdateUserAttributes", "user-3", None);
@@ -163,7 +163,7 @@ async fn further_identities_are_linked_and_a_failed_group_keeps_nothing_else_bac
     world.pool.refuse("AdminAddUserToGroup", "Google_g-3", Some(code));
     let report = importer.repair_federated(&world.plan, &holder()).await.expect("told");
     assert_eq!((report.mended, report.waiting), (0, 1));
-    assert_eq!(report.failed, BTreeMap::from([(code.to_owned(), 1)]));
+    assert_eq!(report.failed, BTreeMap::from([(format!("memberships: {code}"), 1)]));
     let outcome = |outcomes: Vec<twinpool_shared::import::progress::Outcome>| {
         let found = outcomes.into_iter().find(|outcome| outcome.sub == people[3].sub);
         found.expect("noted")

@@ -2,13 +2,9 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
-use twinpool_shared::{
-    import::plan::{TargetPool, UsersWay},
-    personal::Personal,
-    user::UserRecord,
-};
+use twinpool_shared::{import::plan::UsersWay, personal::Personal, user::UserRecord};
 
-use crate::testing::{TARGET, User, World, user};
+use crate::testing::{User, World, user};
 
 fn people() -> Vec<UserRecord> {
     let mut people: Vec<UserRecord> = (0..150).map(user).collect();
@@ -167,23 +163,6 @@ async fn only_who_was_made_while_a_job_ran_came_by_it() {
         let groups = world.pool.users()["user-30"].groups.len();
         assert_eq!(groups, if failed == 0 { 2 } else { 0 }, "{age}");
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn where_people_can_sign_up_only_who_has_to_reset_came_by_a_job() {
-    let mut world = world();
-    world.plan.target.pool = TargetPool::Existing { id: TARGET.to_owned() };
-    world.shape.first_factors = ["EMAIL_OTP".to_owned()].into();
-    let forger = User {
-        sub: "ffffffff-ffff-ffff-ffff-ffffffffffff".to_owned(),
-        status: "CONFIRMED".to_owned(),
-        attributes: BTreeMap::from([("custom:original_sub".to_owned(), people()[30].sub.as_str().to_owned())]),
-        ..User::default()
-    };
-    world.pool.put("user-30", forger.clone());
-    let tally = world.imported().await;
-    assert_eq!(tally.failed, BTreeMap::from([("create: name-taken".to_owned(), 1)]));
-    assert_eq!(world.pool.users()["user-30"], forger);
 }
 
 #[tokio::test(start_paused = true)]

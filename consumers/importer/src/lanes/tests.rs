@@ -176,7 +176,8 @@ async fn killed_anywhere_and_gone_on_with_the_pool_is_the_same() {
 async fn a_chunk_that_takes_longer_than_an_invocation_is_finished_by_several() {
     let groups = |world: &World| world.pool.users().values().map(|user| user.groups.len()).sum::<usize>();
     let world = World::with((0..90).map(user).collect());
-    // Two groups for each of 90 users, 5 s for each call, 8 users at the same time: longer than an invocation, let alone the rest.
+    // Two groups for each of 90 users, 5 s for each call, 8 users at the same time: longer than an invocation, let
+    // alone the rest.
     world.network.latency_seconds.store(5, Ordering::Relaxed);
     let mut invocations = 0;
     let tally = loop {

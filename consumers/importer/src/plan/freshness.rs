@@ -41,8 +41,8 @@ pub(super) async fn read<B: Backup>(
     })
 }
 
-/// For how long the backup keeps what was superseded, as its own reconciler was told: for as long it keeps a run. `None` when none
-/// is there.
+/// For how long the backup keeps what was superseded, as its own reconciler was told: for as long it keeps a run.
+/// `None` when none is there.
 pub(super) async fn retention_seconds<B: Backup>(backup: &B, pool: &str) -> Result<Option<i64>, Error> {
     let runs = backup.documents(&keys::run(pool, "").pk, keys::RUNS).await?;
     let newest = runs.last();

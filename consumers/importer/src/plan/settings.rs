@@ -1,4 +1,5 @@
-//! What the target is to be set to: the configuration of the backup as calls and, where the target is there already, what it lacks.
+//! What the target is to be set to: the configuration of the backup as calls and, where the target is there already,
+//! what it lacks.
 //!
 //! Invariant: `apply` and `verify` make the same configuration of the same [`Subject`] as the plan did.
 

@@ -7,13 +7,13 @@ use twinpool_shared::{
     error::{Error, ErrorKind},
     import::{
         ORIGINAL_SUB,
-        plan::{PLAN_TAG, TargetPool},
+        plan::{PLAN_TAG, TargetPool, file},
         progress::{State, keys},
     },
     port::{Backup, RawPool, ReadPool, WritePool},
 };
 
-use crate::Importer;
+use crate::{Importer, drill};
 
 /// Whether the target is another pool than that of the backup.
 ///
@@ -31,20 +31,32 @@ pub(super) fn is_another(target: &TargetPool, source: &str) -> Result<(), Error>
     }
 }
 
-/// Imports of the same backup that made a pool and did not come to its end: a second pool is seldom what is wanted.
-pub(super) fn unfinished(imports: &[(String, State)]) -> Vec<String> {
-    let unfinished = imports.iter().filter(|(_, state)| state.users.is_none());
-    let unfinished = unfinished.filter_map(|(plan, state)| Some((plan, state.pool.as_ref()?)));
-    let lines = unfinished.map(|(plan, pool)| {
-        format!(
-            "an import is unfinished: {plan} into {pool}; twinpool apply its plan to go on with it, or remove that pool first if it is \
-             to be given up"
-        )
-    });
-    lines.collect()
-}
-
 impl<P: ReadPool + RawPool, W: WritePool, B: Backup> Importer<P, W, B> {
+    /// What is told of imports of the backup of `source` that made a pool and did not come to its end: a second pool is seldom
+    /// what is wanted.
+    ///
+    /// # Errors
+    /// As DynamoDB answers.
+    pub(super) async fn unfinished(&self, source: &str) -> Result<Vec<String>, Error> {
+        let mut lines = Vec::new();
+        for (id, state) in self.imports_of(source).await? {
+            let Some(pool) = state.pool.filter(|_| state.users.is_none()) else {
+                continue;
+            };
+            // A drill stores its plan before it makes anything. One that this version cannot read is told by its pool.
+            let stored = self.documents(source).load::<String>(&keys::plan(source, &id)).await?;
+            let plan = stored.and_then(|(text, _)| file::open(&text).ok());
+            lines.push(match plan.filter(drill::is_drill) {
+                Some(plan) => format!("a drill was cut off: remove it with {}", drill::removal(&plan)),
+                None => format!(
+                    "an import is unfinished: {id} into {pool}; twinpool apply its plan to go on with it, or remove that pool \
+                     first if it is to be given up"
+                ),
+            });
+        }
+        Ok(lines)
+    }
+
     /// Whether `pool` may be filled without a second word: an import of the backup of `source` made it, nobody is in it, or the
     /// import was there before.
     ///

@@ -374,6 +374,37 @@ async fn an_unfinished_import_is_the_first_that_is_told() {
 }
 
 #[tokio::test]
+async fn a_drill_that_was_cut_off_is_to_be_removed_and_not_gone_on_with() {
+    let order = order();
+    let of = async |name: &str| {
+        let order = PlanOrder {
+            target: Wish::New(Some(name.to_owned())),
+            ..order.clone()
+        };
+        let (plan, _) = planned(rich(), Empty::default(), &order).await.expect("a plan");
+        let mut backup = rich();
+        let text = file::seal(&plan).expect("text");
+        backup.documents.extend([
+            state(&plan.id, "us-west-2_left", false),
+            stored(progress::keys::imports(SOURCE), &BTreeSet::from([&plan.id])),
+            stored(progress::keys::plan(SOURCE, &plan.id), &text),
+        ]);
+        let (next, _) = planned(backup, Empty::default(), &order).await.expect("a plan");
+        (plan.id, next.manual[0].clone())
+    };
+    let (id, told) = of("twinpool-drill-20261123t080000000z").await;
+    assert!(
+        told.starts_with("a drill was cut off: ")
+            && told.contains("twinpool drill ")
+            && told.ends_with(&format!("--remove {id}")),
+        "{told}"
+    );
+    // A restore of the state machine stores its plan as well.
+    let (_, told) = of("people").await;
+    assert!(told.starts_with("an import is unfinished: "), "{told}");
+}
+
+#[tokio::test]
 async fn a_group_that_was_changed_after_the_instant_is_told() {
     let at = now().plus_millis(-600_000);
     let mut record = GroupRecord::new("admins");
@@ -492,6 +523,33 @@ async fn missing_permissions_are_found_by_calls_about_nothing() {
         asked.len() > 2 && asked.values().all(|pool| pool == "us-west-2_twinpool"),
         "{asked:?}"
     );
+}
+
+#[tokio::test]
+async fn import_jobs_are_for_a_new_pool() {
+    let mapping = json!({"version": 1, "import_logs_role": "arn:aws:iam::111122223333:role/import"}).to_string();
+    let order = PlanOrder {
+        way: UsersWay::Csv,
+        mapping: Mapping::parse(&mapping).expect("a mapping"),
+        ..order()
+    };
+    let (plan, _) = planned(rich(), Empty::default(), &order).await.expect("a plan");
+    assert_eq!(plan.users.way, UsersWay::Csv);
+    let id = "us-west-2_a1".to_owned();
+    for target in [Wish::Existing(id.clone()), Wish::Peopled(id)] {
+        let error = refused(
+            rich(),
+            &PlanOrder {
+                target,
+                ..order.clone()
+            },
+        )
+        .await;
+        assert_eq!(error.kind, ErrorKind::BadSetting);
+        for told in ["--users csv", "--users api", "a new pool"] {
+            assert!(error.what.contains(told), "{}", error.what);
+        }
+    }
 }
 
 #[tokio::test]

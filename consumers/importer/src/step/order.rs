@@ -49,6 +49,9 @@ pub enum Step {
         /// Whether users who failed are tried again.
         #[serde(default)]
         retry_failed: bool,
+        /// Whether sign-up and outside providers are opened although users could not be made or linked.
+        #[serde(default)]
+        open_sign_up: bool,
     },
     /// Compares the target with the backup.
     Verify {

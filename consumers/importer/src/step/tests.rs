@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 use twinpool_shared::{
-    import::{plan::UsersWay, select::Deleted},
+    import::{
+        plan::{TargetPool, UsersWay},
+        select::Deleted,
+    },
     time::Timestamp,
 };
 
@@ -162,17 +165,40 @@ fn an_apply_goes_on_without_a_word_about_failures() {
         plan: "x".to_owned(),
         drill: false,
         retry_failed: false,
+        open_sign_up: false,
     };
     assert_eq!(apply.step, step);
 }
 
-#[test]
-fn an_answer_holds_counts_and_no_name_of_a_setting_or_client() {
-    let failed = FailedStep {
+/// A client that was not made, or stays as it is, with this code.
+fn refused(code: &str) -> FailedStep {
+    FailedStep {
         path: "clients/1example23456789".to_owned(),
         operation: "CreateUserPoolClient".to_owned(),
-        code: "InvalidParameterException".to_owned(),
-    };
+        code: code.to_owned(),
+    }
+}
+
+#[test]
+fn what_stays_closed_on_purpose_is_no_setting_that_was_refused() {
+    for (codes, figures) in [
+        (vec!["InvalidParameterException", CLOSED, CLOSED], (1, true)),
+        (vec![CLOSED], (0, true)),
+        (vec!["TriggersNotAttached"], (1, false)),
+        (vec![], (0, false)),
+    ] {
+        let report = ApplyReport {
+            settings_failed: codes.into_iter().map(refused).collect(),
+            ..ApplyReport::default()
+        };
+        let of = Figures::from(report);
+        assert_eq!((of.settings_failed, of.sign_up_closed), figures);
+    }
+}
+
+#[test]
+fn an_answer_holds_counts_and_no_name_of_a_setting_or_client() {
+    let failed = refused("InvalidParameterException");
     let report = ApplyReport {
         pool: "us-west-2_b".to_owned(),
         clients: BTreeMap::from([("old".to_owned(), "new".to_owned())]),
@@ -187,7 +213,7 @@ fn an_answer_holds_counts_and_no_name_of_a_setting_or_client() {
     };
     let figures = json!({
         "pool": "us-west-2_b", "users": 3, "by_csv": 0, "memberships": 0, "links": 0, "clients": 1, "not_made": {},
-        "failed": {}, "failed_users": 0, "settings_failed": 1,
+        "failed": {}, "failed_users": 0, "settings_failed": 1, "sign_up_closed": false,
     });
     let expected = json!({"step": "apply", "done": true, "figures": figures});
     assert_eq!(serde_json::to_value(answer).expect("JSON"), expected);
@@ -212,6 +238,26 @@ fn the_state_machine_orders_every_step_and_no_other() {
         for next in ["Next", "Default"].iter().filter_map(|name| state[*name].as_str()) {
             assert!(states.contains_key(next), "{next}");
         }
+    }
+}
+
+#[test]
+fn the_state_machine_opens_sign_up_if_its_input_says_so_and_fails_while_it_is_closed() {
+    let machine: serde_json::Value =
+        serde_json::from_str(include_str!("../../../../infra/import.asl.json")).expect("JSON");
+    let states = &machine["States"];
+    for (pointer, says) in [
+        ("/Begin/Choices/0/Condition", "['pool', 'plan', 'open_sign_up']"),
+        ("/Begin/Choices/0/Next", "TooMuch"),
+        ("/GoOn/Output", "$exists($states.input.open_sign_up)"),
+        ("/Plan/Output", "$exists($states.input.open_sign_up)"),
+        ("/Plan/Arguments/Payload", "$not($name in ['pool', 'open_sign_up'])"),
+        ("/Apply/Arguments/Payload", "'open_sign_up': $states.input.open_sign_up"),
+        ("/Outcome/Choices/1/Condition", "$states.input.applied.sign_up_closed"),
+        ("/Differs/Cause", "\"open_sign_up\": true"),
+    ] {
+        let text = states.pointer(pointer).and_then(serde_json::Value::as_str);
+        assert!(text.is_some_and(|text| text.contains(says)), "{pointer}: {text:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who was met on the walk, in 20 bytes each.
 //!
-//! A `sub` is kept as the first half of its SHA-256: of any form, and of a size that a million of them fit in some megabytes. That
-//! two of a million share it is less likely than one in 10^26.
+//! A `sub` is kept as the first half of its SHA-256: of any form, and of a size that a million of them fit in some
+//! megabytes. That two of a million share it is less likely than one in 10^26.
 //!
 //! Invariant: whoever is noted is found again.
 

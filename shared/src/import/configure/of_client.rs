@@ -1,6 +1,7 @@
 //! App clients, and what each has of its own.
 //!
-//! Invariant: a client keeps its secret. None may write the `sub` of the backup. Its id is new, so that whatever belongs to it is known by the old one until it is made.
+//! Invariant: a client keeps its secret. None may write the `sub` of the backup. Its id is new, so that whatever
+//! belongs to it is known by the old one until it is made.
 
 use serde_json::{Value, json};
 
