@@ -66,7 +66,8 @@ pub(crate) fn is_drill(plan: &Plan) -> bool {
 }
 
 /// The command that removes what the drill of `plan` made.
-pub(crate) fn removal(plan: &Plan) -> String {
+#[must_use]
+pub fn removal(plan: &Plan) -> String {
     format!(
         "twinpool drill --target-region {} --pool {} --table {} --remove {}",
         plan.target.region, plan.source.pool, plan.source.table, plan.id

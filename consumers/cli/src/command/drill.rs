@@ -9,7 +9,7 @@ use serde::Serialize;
 use twinpool_importer::{
     ApplyOptions,
     configuration::FailedStep,
-    drill::{self, DrillReport},
+    drill::{self, DrillReport, removal},
     plan::Wish,
 };
 use twinpool_shared::{
@@ -169,14 +169,6 @@ async fn remove(context: &Context, importer: &AwsImporter, id: &str, args: &Args
             .line(&format!("what the drill of plan {id} made is removed"))?;
     }
     Ok(Exit::Ok)
-}
-
-/// The command that removes what the drill of `plan` made.
-fn removal(plan: &Plan) -> String {
-    format!(
-        "twinpool drill --target-region {} --pool {} --table {} --remove {}",
-        plan.target.region, plan.source.pool, plan.source.table, plan.id
-    )
 }
 
 fn exit(report: &DrillReport) -> Exit {
