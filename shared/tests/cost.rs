@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use twinpool_shared::cost::{
     Bill, Meter, Pool, Usage, agreement,
-    coefficient::{ALARMS, GROUP_BYTES, INDEX_KEY_BYTES, ITEM_BYTES},
+    coefficient::{ALARMS, DASHBOARDS, GROUP_BYTES, INDEX_KEY_BYTES, ITEM_BYTES, RECOVERY_ALARMS, TOPIC_KEYS},
     price,
     reconcile::{self, Form, Groups, Walk},
     reference,
@@ -62,10 +62,24 @@ fn item_sizes_are_those_of_the_fixtures() {
 }
 
 #[test]
-fn alarms_are_those_of_the_template() {
-    let template = include_str!("../../infra/primary.yaml");
-    let alarms = template.matches("Type: AWS::CloudWatch::Alarm\n").count();
-    assert_eq!(alarms as f64, ALARMS);
+fn alarms_dashboards_and_keys_are_those_of_the_templates() {
+    let primary = include_str!("../../infra/primary.yaml");
+    let recovery = include_str!("../../infra/recovery.yaml");
+    let replica_of_the_key = include_str!("../../infra/recovery-key.yaml");
+    let count = |template: &str, what: &str| template.matches(what).count() as f64;
+    // An alarm looks at one metric, or at those that it adds up: each of these, less the one that the alarm counts for.
+    let looked_at = |template: &str| {
+        let sums = count(template, "Expression: SUM(METRICS())");
+        count(template, "Type: AWS::CloudWatch::Alarm\n") + count(template, "MetricStat:\n") - sums
+    };
+    assert_eq!(looked_at(primary), ALARMS);
+    assert_eq!(looked_at(recovery), RECOVERY_ALARMS);
+    for template in [primary, recovery] {
+        assert_eq!(count(template, "Type: AWS::CloudWatch::Dashboard\n"), DASHBOARDS);
+    }
+    assert_eq!(count(primary, "Type: AWS::KMS::Key\n"), 1.0 + TOPIC_KEYS);
+    assert_eq!(count(replica_of_the_key, "Type: AWS::KMS::ReplicaKey\n"), 1.0);
+    assert_eq!(count(recovery, "Type: AWS::KMS::"), TOPIC_KEYS);
 }
 
 #[test]
@@ -168,8 +182,8 @@ fn no_users_cost_only_what_stands() {
     ] {
         assert_eq!(usage.get(meter), 0.0, "{meter:?}");
     }
-    // Two keys, the alarms, the polls of an idle queue; a reconcile that finds nothing is cents.
-    let standing = 2.0 + ALARMS * 0.10 + 5.0 * polls() * 0.40 / 1_000_000.0;
+    // Four keys, the alarms and dashboards of two Regions, the polls of an idle queue; a reconcile that finds nothing is cents.
+    let standing = 4.0 + (ALARMS + RECOVERY_ALARMS) * 0.10 + 2.0 * 3.0 + 5.0 * polls() * 0.40 / 1_000_000.0;
     assert!((standing..standing + 0.40).contains(&bill.total), "{}", bill.total);
 }
 

@@ -119,7 +119,7 @@ impl Function {
         };
         let answer = reconciler.step(&order, deadline).await?;
         match &answer {
-            Answer::Sweep { run, result } => report(run, result),
+            Answer::Sweep { run, result } => report(&order.pool, run, result),
             Answer::Configuration { report } => report_configuration(report),
             _ => {}
         }
@@ -140,7 +140,7 @@ fn report_configuration(report: &CaptureReport) {
     }
 }
 
-fn report(run: &str, result: &RunResult) {
+fn report(pool: &str, run: &str, result: &RunResult) {
     #[expect(clippy::cast_precision_loss, reason = "a pool has at most 40,000,000 users")]
     let count = |metric: Metric, count: u64| (metric, vec![count as f64]);
     // A run's id is the instant at which it began.
@@ -170,5 +170,9 @@ fn report(run: &str, result: &RunResult) {
             drift_found = result.drift_found,
             "finished"
         ),
+    }
+    // A line a status, for the dashboard: as a metric each status would be billed.
+    for (status, users) in &result.users.statuses {
+        tracing::info!(pool, run, status, users, "users of a status");
     }
 }

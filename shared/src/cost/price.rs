@@ -108,6 +108,8 @@ pub const TODAY: &[Price] = &[
         unit: "metrics", per: 1.0, dollars: 0.30, free: 10.0, source: ThirdParty("signoz.io, 2026-02") },
     Price { service: "CloudWatch", what: "alarms", meters: &[Meter::Alarms],
         unit: "alarms", per: 1.0, dollars: 0.10, free: 0.0, source: ThirdParty("c3x.dev, 2026") },
+    Price { service: "CloudWatch", what: "dashboards", meters: &[Meter::Dashboards],
+        unit: "dashboards", per: 1.0, dollars: 3.00, free: 3.0, source: ThirdParty("factualminds.com, 2026-06") },
     Price { service: "CloudWatch", what: "logs taken in", meters: &[Meter::LogGb],
         unit: "GB", per: 1.0, dollars: 0.50, free: 5.0, source: ThirdParty("factualminds.com, 2026-06") },
     Price { service: "CloudWatch", what: "logs kept", meters: &[Meter::LogKeptGb],

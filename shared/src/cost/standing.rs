@@ -1,13 +1,13 @@
-//! What costs by being there: storage, keys, polls of an idle queue, alarms, metrics, logs kept.
+//! What costs by being there: storage, keys, polls of an idle queue, alarms, dashboards, metrics, logs kept.
 //!
 //! Invariant: adds to what was counted before it, and reads it: an hour without an event has no metric.
 
 use super::{
     DAYS_A_MONTH, Meter, Pool, SECONDS_A_MONTH, Usage, change,
     coefficient::{
-        ALARMS, CONSUMERS, DATA_KEY_SECONDS, INDEX_ENTRIES, INDEX_ENTRY_BYTES, INDEX_KEY_BYTES, LISTENER_METRICS,
-        LOG_COMPRESSION, LOG_MONTHS, POLL_SECONDS, POLLERS, PRODUCERS, RECONCILER_METRICS, REPLICATOR_METRICS,
-        STORED_OVERHEAD_BYTES, TABLE_KEY_SECONDS, TRIGGER_METRICS,
+        ALARMS, CONSUMERS, DASHBOARDS, DATA_KEY_SECONDS, INDEX_ENTRIES, INDEX_ENTRY_BYTES, INDEX_KEY_BYTES,
+        LISTENER_METRICS, LOG_COMPRESSION, LOG_MONTHS, POLL_SECONDS, POLLERS, PRODUCERS, RECONCILER_METRICS,
+        RECOVERY_ALARMS, REPLICATOR_METRICS, STORED_OVERHEAD_BYTES, TABLE_KEY_SECONDS, TOPIC_KEYS, TRIGGER_METRICS,
     },
 };
 
@@ -28,13 +28,14 @@ pub fn add(pool: &Pool, usage: &mut Usage) {
     usage.add(Meter::RecoveryGb, table / GB * regions);
 
     usage.add(Meter::ReceiveMessage, SECONDS_A_MONTH / POLL_SECONDS * POLLERS);
-    usage.add(Meter::Keys, regions);
+    usage.add(Meter::Keys, (1.0 + TOPIC_KEYS) * regions);
     // Documented: "Amazon SQS Key management", R = B / D * (2 * P + C).
     let queue = SECONDS_A_MONTH / DATA_KEY_SECONDS * (2.0 * PRODUCERS + CONSUMERS);
     let table = SECONDS_A_MONTH / TABLE_KEY_SECONDS * regions;
     usage.add(Meter::KeyRequests, queue + table);
 
-    usage.add(Meter::Alarms, ALARMS);
+    usage.add(Meter::Alarms, ALARMS + RECOVERY_ALARMS * pool.replicas as f64);
+    usage.add(Meter::Dashboards, DASHBOARDS * regions);
     let metrics = TRIGGER_METRICS * hours_with(usage.get(Meter::Triggers))
         + LISTENER_METRICS * hours_with(usage.get(Meter::Listener))
         + REPLICATOR_METRICS * hours_with(usage.get(Meter::Replicator))

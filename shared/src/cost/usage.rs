@@ -63,8 +63,10 @@ pub enum Meter {
     KeyRequests,
     /// Metric-months, by the hours that have data.
     Metrics,
-    /// Alarm-months.
+    /// Months of alarms, by the metrics that each looks at.
     Alarms,
+    /// Dashboard-months.
+    Dashboards,
     /// GB of logs taken in.
     LogGb,
     /// GB-months of logs kept, compressed.
@@ -73,7 +75,7 @@ pub enum Meter {
 
 impl Meter {
     /// Every meter with its name.
-    pub const ALL: [(Self, &'static str); 30] = [
+    pub const ALL: [(Self, &'static str); 31] = [
         (Self::ListUsers, "cognito-idp:ListUsers"),
         (Self::ListUsersInGroup, "cognito-idp:ListUsersInGroup"),
         (Self::ListGroups, "cognito-idp:ListGroups"),
@@ -102,6 +104,7 @@ impl Meter {
         (Self::KeyRequests, "kms requests"),
         (Self::Metrics, "cloudwatch metrics"),
         (Self::Alarms, "cloudwatch alarms"),
+        (Self::Dashboards, "cloudwatch dashboards"),
         (Self::LogGb, "logs GB taken in"),
         (Self::LogKeptGb, "logs GB kept"),
     ];

@@ -8,7 +8,7 @@ the caller asked for it on the command line.
 import time
 
 # Resources of the template that the emulator refuses to create.
-UNSUPPORTED = ("ChangeNotSentAlarm", "ChainNotInvokedAlarm")
+UNSUPPORTED = ("ChangeNotSentAlarm", "ChainNotInvokedAlarm", "TriggerFailingAlarm", "TriggerThrottledAlarm")
 # What the reconciler's plan answers as the number of its workers.
 WORKERS = 4
 
