@@ -173,6 +173,7 @@ pub fn kind_of_code(code: &str, http_status: Option<u16>) -> ErrorKind {
         | "ProvisionedThroughputExceededException"
         | "LimitExceededException"
         | "KmsThrottled"
+        | "KMS.ThrottlingException"
         | "SlowDown" => ErrorKind::Throttled,
         "AccessDeniedException"
         | "AccessDenied"
@@ -182,8 +183,20 @@ pub fn kind_of_code(code: &str, http_status: Option<u16>) -> ErrorKind {
         | "InvalidClientTokenId"
         | "ExpiredTokenException"
         | "MissingAuthenticationToken"
+        // What SQS says of the key of a queue, by the model's name and by the code on the wire. [SQS API reference, SendMessage]
+        // A key that is disabled or about to be deleted is for an operator, and passes when it is enabled.
         | "KmsAccessDenied"
-        | "KmsDisabled" => ErrorKind::Denied,
+        | "KMS.AccessDeniedException"
+        | "KmsDisabled"
+        | "KMS.DisabledException"
+        | "KmsInvalidState"
+        | "KMS.InvalidStateException"
+        | "KmsInvalidKeyUsage"
+        | "KMS.InvalidKeyUsageException"
+        | "KmsNotFound"
+        | "KMS.NotFoundException"
+        | "KmsOptInRequired"
+        | "KMS.OptInRequired" => ErrorKind::Denied,
         "ResourceNotFoundException"
         | "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue"
@@ -233,6 +246,19 @@ mod tests {
                 Directive::RetryLater,
             ),
             ("AccessDeniedException", Some(400), ErrorKind::Denied, Directive::Stop),
+            ("KMS.DisabledException", Some(400), ErrorKind::Denied, Directive::Stop),
+            (
+                "KMS.InvalidStateException",
+                Some(400),
+                ErrorKind::Denied,
+                Directive::Stop,
+            ),
+            (
+                "KMS.ThrottlingException",
+                Some(400),
+                ErrorKind::Throttled,
+                Directive::RetryLater,
+            ),
             (
                 "ResourceNotFoundException",
                 Some(400),
