@@ -9,11 +9,12 @@
 //!   (what each Cognito call means).
 //! * What is decided: [`observation`], [`merge`], [`settle`].
 //! * How fast Cognito may be called: [`quota`], [`pace`].
-//! * What a pool is set to: [`snapshot`].
+//! * What a pool is set to: [`snapshot`]. How Twinpool's functions get into its trigger slots: [`attach`].
 //! * What it costs: [`cost`].
 //! * How it reports: [`error`], [`metric`], [`settings`].
 //! * How it reaches AWS: `adapter`.
 
+pub mod attach;
 pub mod canon;
 pub mod change;
 pub mod cost;

@@ -1,8 +1,10 @@
 //! The commands: one module each, with its arguments and `run`.
 
 mod apply;
+mod attach;
 mod completions;
 mod cost;
+mod detach;
 mod diff_config;
 mod doctor;
 mod drill;
@@ -27,6 +29,10 @@ use crate::{context::Context, exit::Exit};
 pub(crate) enum Command {
     /// Check credentials, table, pool, queues, functions, rules, trail and alarms, and name the fix of what is not right
     Doctor(doctor::Args),
+    /// Put Twinpool's functions into the pool's trigger slots: shows the difference, asks, checks, and puts back what came out otherwise
+    Attach(attach::Args),
+    /// Take Twinpool's functions out of the pool's trigger slots, and give the slots back what they had
+    Detach(detach::Args),
     /// Last reconcile, lease, marks, queues, replication lag, and users by status
     Status(status::Args),
     /// Show a user's record: by sub, user name, e-mail address, phone number or preferred user name
@@ -67,6 +73,8 @@ pub(crate) async fn run(context: &Context, command: Command) -> Result<Exit, Err
     // Boxed: each command's state would otherwise be as big as the biggest.
     match command {
         Command::Doctor(args) => Box::pin(doctor::run(context, &args)).await,
+        Command::Attach(args) => Box::pin(attach::run(context, &args)).await,
+        Command::Detach(args) => Box::pin(detach::run(context, &args)).await,
         Command::Status(args) => Box::pin(status::run(context, &args)).await,
         Command::Show(args) => Box::pin(show::run(context, &args)).await,
         Command::History(args) => Box::pin(history::run(context, &args)).await,

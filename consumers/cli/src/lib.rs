@@ -3,10 +3,11 @@
 //! Data go to standard output, everything else to standard error; [`exit`] defines the exit statuses. Each command is a
 //! module of `command`, with its arguments and one `run`.
 //!
-//! Invariant: only `apply`, `repair-federated` and `drill` write to a user pool, each by a plan; no personal value is shown in
-//! full without `--show-personal`.
+//! Invariant: only `apply`, `repair-federated` and `drill` write to a user pool, each by a plan, and `attach` and `detach` its
+//! trigger slots; no personal value is shown in full without `--show-personal`.
 
 mod arguments;
+mod attaching;
 mod command;
 mod context;
 mod csv;
@@ -23,6 +24,7 @@ mod progress;
 mod queue;
 mod reconciling;
 mod report;
+mod stack;
 mod untyped;
 mod walk;
 mod who;
