@@ -3,8 +3,6 @@
 //!
 //! Every CloudTrail event is dropped and no trigger attached: the backup is what one reconcile wrote.
 
-mod policy;
-
 use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;

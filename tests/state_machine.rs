@@ -4,19 +4,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
-    path::Path,
     time::Duration,
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use twinpool_shared::{
-    item::user_key,
-    personal::Sub,
-    snapshot::plan::{CLIENT_SECRETS, DOMAIN, LIMIT, LISTINGS, OF_CLIENT, POOL, RISK, SINGLES, TAGS},
-};
+use twinpool_shared::{item::user_key, personal::Sub};
 use twinpool_tests::{
     compare::{self, Deleted, MfaSettings},
     stack::{Execution, Failure, Options, PRIMARY, PoolKind, Stack},
@@ -260,35 +254,4 @@ async fn the_schedule_starts_a_reconcile_of_every_pool() {
     let execution = tokio::time::timeout(ENDS_WITHIN, ended).await.expect("it ends");
     assert!(execution.succeeded(), "{}", execution.cause);
     assert_eq!(execution.of(pool(&stack))["users"], json!(0));
-}
-
-#[test]
-fn the_policy_allows_every_call_that_captures_the_configuration() {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra/primary.yaml");
-    let template = fs::read_to_string(template).expect("the template");
-    let role = template
-        .split("\"ReconcilerReads&{PoolId}\"")
-        .nth(1)
-        .expect("the reconciler's policy");
-    let described = LISTINGS.iter().filter_map(|listing| Some(listing.describe?.operation));
-    let operations = [
-        POOL.operation,
-        RISK.operation,
-        DOMAIN.operation,
-        CLIENT_SECRETS,
-        TAGS,
-        LIMIT,
-    ]
-    .into_iter()
-    .chain(SINGLES.iter().map(|call| call.operation))
-    .chain(LISTINGS.iter().map(|listing| listing.operation))
-    .chain(OF_CLIENT.iter().map(|call| call.operation))
-    .chain(described);
-    let allowed = |operation: &str| {
-        let action = format!("cognito-idp:{operation}");
-        let ends = |rest: &str| !rest.starts_with(|next: char| next.is_ascii_alphanumeric());
-        role.split(&action).skip(1).any(ends)
-    };
-    let missing: Vec<&str> = operations.filter(|operation| !allowed(operation)).collect();
-    assert!(missing.is_empty(), "not in infra/primary.yaml: {missing:?}");
 }

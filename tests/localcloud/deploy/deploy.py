@@ -6,6 +6,7 @@ Invariant: never talks to anything but the given endpoints, and never reads the 
 
 import argparse
 import concurrent.futures
+import hashlib
 import io
 import json
 import os
@@ -65,8 +66,10 @@ def arguments():
     parser.add_argument("--reconcile-schedule", metavar="EXPRESSION", help="overlay: without it the schedule is disabled")
     parser.add_argument("--visibility-timeout", type=int, metavar="SECONDS", help="overlay: shorter than the template's")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="overlay: for every function")
+    parser.add_argument("--parameter", action="append", default=[], metavar="NAME=VALUE", help="a further one of primary.yaml")
     parser.add_argument("--out", type=pathlib.Path, help="where the JSON goes (else stdout)")
-    parser.add_argument("--delete", action="store_true", help="delete the stack and what it retains")
+    parser.add_argument("--delete", action="store_true", help="delete the stack and the table that it retains")
+    parser.add_argument("--keep-data", action="store_true", help="with --delete: as on AWS, the retained table stays")
     args = parser.parse_args()
     if not args.delete and (args.bin_dir is None or not args.pools):
         parser.error("--bin-dir and --pools are needed to deploy")
@@ -114,12 +117,11 @@ def upload(args, region, stack, template, functions, machines):
         store.create_bucket(Bucket=bucket, **location)
     except (store.exceptions.BucketAlreadyOwnedByYou, store.exceptions.BucketAlreadyExists):
         pass
-    # A key per deployment: CloudFormation updates a function only when its code's address changes.
-    stamp = time.time_ns()
-
-    def put(key, body):
-        store.put_object(Bucket=bucket, Key=f"{stamp}/{key}", Body=body)
-        return {"Bucket": bucket, "Key": f"{stamp}/{key}"}
+    # By its content, as that command does it: CloudFormation updates a function only when its code's address changes.
+    def put(name, body):
+        key = f"{hashlib.sha256(body).hexdigest()}/{name}"
+        store.put_object(Bucket=bucket, Key=key, Body=body)
+        return {"Bucket": bucket, "Key": key}
 
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         packages = pool.map(lambda name: put(f"{name}.zip", package(args.bin_dir / name)), functions)
@@ -129,7 +131,7 @@ def upload(args, region, stack, template, functions, machines):
         machine = template["Resources"][logical]["Properties"]
         definition = json.loads((INFRA / machine["DefinitionUri"]).read_text())
         overlay.patch_state_machine(definition)
-        machine["DefinitionUri"] = put(machine["DefinitionUri"], json.dumps(definition))
+        machine["DefinitionUri"] = put(machine["DefinitionUri"], json.dumps(definition).encode())
 
 
 def deploy(args):
@@ -149,6 +151,7 @@ def deploy(args):
         "ReplicatorBatchingWindowSeconds": str(args.batching_window),
         "MaxReceiveCount": str(args.max_receive_count),
         "QuotaSharePercent": str(args.quota_share),
+        **dict(pair.split("=", 1) for pair in args.parameter),
     }
     if args.reconcile_schedule:
         parameters["ReconcileSchedule"] = args.reconcile_schedule
@@ -161,7 +164,9 @@ def deploy(args):
     database = client("dynamodb", args.endpoint, args.region)
     recovery = client("dynamodb", args.endpoint, args.recovery_region)
     table = outputs["TableName"]
-    overlay.replicate_table(database, recovery, table, args.recovery_region, template["Resources"]["Table"]["Properties"])
+    # Whoever made a table that is brought along has set it up.
+    if not parameters.get("ExistingTableArn"):
+        overlay.replicate_table(database, recovery, table, args.recovery_region, template["Resources"]["Table"]["Properties"])
     if args.visibility_timeout is not None:
         overlay.redeliver_sooner(client("sqs", args.endpoint, args.region), outputs["QueueUrl"], args.visibility_timeout)
 
@@ -208,9 +213,16 @@ def await_functions(compute, functions):
 def put_stack(args, region, stack, template, parameters):
     """Creates or updates a stack, waits, and returns its outputs; a failure names the resource and the reason."""
     stacks = client("cloudformation", args.endpoint, region)
+    # Above 51,200 bytes a template is taken from a bucket only, here as on AWS. upload() has made the bucket.
+    bucket, key = f"{stack}-packages".lower(), f"{time.time_ns()}/template.json"
+    client("s3", args.ministack or args.endpoint, region).put_object(Bucket=bucket, Key=key, Body=json.dumps(template))
+    url = f"https://s3.amazonaws.com/{bucket}/{key}"
+    if "TemplateUrl" in template["Parameters"]:
+        # As `make deploy-primary` does.
+        parameters = {**parameters, "TemplateUrl": url}
     request = {
         "StackName": stack,
-        "TemplateBody": json.dumps(template),
+        "TemplateURL": url,
         "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }
@@ -234,10 +246,12 @@ def put_stack(args, region, stack, template, parameters):
 
 
 def delete(args):
-    """Deletes the stacks, and the table that the primary one retains on purpose."""
+    """Deletes the stacks, and unless it is to be kept the table that the primary one retains on purpose."""
     if args.recovery_stack:
         delete_stack(args, args.recovery_region, args.recovery_stack)
     delete_stack(args, args.region, args.stack)
+    if args.keep_data:
+        return
     table = f"{args.stack}-backup"
     for region in (args.recovery_region, args.region):
         database = client("dynamodb", args.endpoint, region)
