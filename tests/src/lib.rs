@@ -14,4 +14,5 @@ pub mod runtime_host;
 pub mod scripted_http;
 pub mod stack;
 pub mod stand_ins;
+pub mod telemetry;
 pub mod world;

@@ -362,27 +362,38 @@ impl Stack {
         Ok(found)
     }
 
-    /// Moves every dead letter back to the queue, as an operator's redrive does; how many were moved.
+    /// Moves every dead letter back to the queue, by the task that an operator starts; how many were moved.
     ///
     /// # Errors
-    /// When SQS refuses.
-    pub async fn redrive(&self) -> Result<usize, Failure> {
-        let found = self.take_dead_letters().await?;
-        for letter in &found {
-            let sending = self.sqs.send_message().queue_url(&self.deployment.queue_url);
-            sending
-                .message_body(&letter.body)
-                .send()
-                .await
-                .map_err(refused("SendMessage"))?;
-            let deleting = self.sqs.delete_message().queue_url(&self.deployment.dlq_url);
-            deleting
-                .receipt_handle(&letter.receipt)
-                .send()
-                .await
-                .map_err(refused("DeleteMessage"))?;
+    /// When SQS refuses, or the task fails.
+    pub async fn redrive(&self) -> Result<u64, Failure> {
+        let source = self.arn_of(&self.deployment.dlq_url).await?;
+        let destination = self.arn_of(&self.deployment.queue_url).await?;
+        let starting = self.sqs.start_message_move_task().source_arn(&source);
+        let started = starting.destination_arn(destination).send().await;
+        started.map_err(refused("StartMessageMoveTask"))?;
+        loop {
+            let listing = self.sqs.list_message_move_tasks().source_arn(&source).send().await;
+            let listed = listing.map_err(refused("ListMessageMoveTasks"))?;
+            let task = listed.results().first().cloned();
+            let task = task.ok_or_else(|| Failure("ListMessageMoveTasks shows no task".to_owned()))?;
+            match task.status() {
+                Some("COMPLETED") => return Ok(u64::try_from(task.approximate_number_of_messages_moved).unwrap_or(0)),
+                Some("RUNNING") => tokio::time::sleep(POLL).await,
+                other => return Err(Failure(format!("the redrive: {other:?}: {:?}", task.failure_reason()))),
+            }
         }
-        Ok(found.len())
+    }
+
+    async fn arn_of(&self, queue: &str) -> Result<String, Failure> {
+        let asking = self.sqs.get_queue_attributes().queue_url(queue);
+        let answer = asking.attribute_names(QueueAttributeName::QueueArn).send().await;
+        let mut attributes = answer
+            .map_err(refused("GetQueueAttributes"))?
+            .attributes
+            .unwrap_or_default();
+        let arn = attributes.remove(&QueueAttributeName::QueueArn);
+        arn.ok_or_else(|| Failure("GetQueueAttributes answered no ARN".to_owned()))
     }
 
     async fn take_dead_letters(&self) -> Result<Vec<DeadLetter>, Failure> {

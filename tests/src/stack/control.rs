@@ -140,6 +140,29 @@ impl Control {
         self.ask(Method::POST, "cognito", call).await
     }
 
+    /// Delivers every CloudTrail record that was lost on purpose, `copies` times; how many records there were.
+    ///
+    /// # Errors
+    /// When the gateway does not answer.
+    pub async fn redeliver(&self, copies: u32) -> Result<u64, Failure> {
+        let answer = self
+            .ask(Method::POST, &format!("redeliver?copies={copies}"), Value::Null)
+            .await?;
+        answer
+            .as_u64()
+            .ok_or_else(|| Failure("redeliver: no number".to_owned()))
+    }
+
+    /// What the emulator shows of itself below `/_ministack/`; asking has no effect.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn emulator(&self, path: &str) -> Result<Value, Failure> {
+        let request = Request::get(format!("{}/_ministack/{path}", self.endpoint));
+        let what = path.split('?').next().unwrap_or(path);
+        self.send(what, request, &Value::Null).await
+    }
+
     pub(super) async fn configure(&self, config: &Value) -> Result<(), Failure> {
         self.ask(Method::PUT, "config", config.clone()).await.map(drop)
     }

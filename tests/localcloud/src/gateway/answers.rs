@@ -24,6 +24,7 @@ pub(super) type Reply = Result<Response<Body>, Severed>;
 
 const AWS_JSON: &str = "application/x-amz-json-1.1";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const KMS_DISABLED: &str = "KmsDisabled";
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Bytes of ours as an answer.
@@ -95,6 +96,11 @@ pub(super) fn fault(kind: FaultKind, service: &str, request_headers: &HeaderMap,
     if service == "sqs" {
         // SQS moved from the query protocol to JSON; SDKs read the older code from here.
         let side = if status < 500 { "Sender" } else { "Receiver" };
+        let code = if code == KMS_DISABLED {
+            "KMS.DisabledException"
+        } else {
+            code
+        };
         if let Ok(value) = HeaderValue::from_str(&format!("{code};{side}")) {
             response
                 .headers_mut()
@@ -124,6 +130,11 @@ fn wording(kind: FaultKind, service: &str) -> (u16, &'static str, &'static str) 
             "AccessDeniedException",
             "User is not authorized to perform this action",
         ),
+        // SQS: errors of SendMessage in its API reference, the older code in the service model. DynamoDB: the same exception
+        // as for a missing permission (repost.aws/knowledge-center/dynamodb-access-denied-exception).
+        (FaultKind::KeyDisabled, "sqs") => (400, KMS_DISABLED, "The specified AWS KMS key is not enabled."),
+        (FaultKind::KeyDisabled, "dynamodb") => (400, "AccessDeniedException", "KMS key access denied error"),
+        (FaultKind::KeyDisabled, _) => (400, "DisabledException", "The specified AWS KMS key is not enabled."),
         (FaultKind::Http503, _) => (503, "ServiceUnavailable", "Service is unavailable. Please retry."),
         (_, "cognito-idp") => (500, "InternalErrorException", "Something went wrong"),
         (_, "dynamodb") => (

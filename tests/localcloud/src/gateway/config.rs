@@ -162,6 +162,8 @@ pub enum FaultKind {
     Throttle,
     /// The service's own refusal of a call that IAM does not permit; nothing is applied.
     Deny,
+    /// The service's answer when the customer's key is disabled; nothing is applied.
+    KeyDisabled,
     /// HTTP 500; nothing is applied.
     #[serde(rename = "http500")]
     Http500,
@@ -189,6 +191,7 @@ impl FaultKind {
         match self {
             Self::Throttle => "throttle",
             Self::Deny => "deny",
+            Self::KeyDisabled => "key_disabled",
             Self::Http500 => "http500",
             Self::Http503 => "http503",
             Self::Timeout => "timeout",

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::answers::{Body, bytes, json_document};
 use super::config::Config;
 use super::identity::{OPERATOR, role_name};
-use super::{Gateway, cognito, locked, whole};
+use super::{Gateway, cognito, locked, trail, whole};
 use crate::pools::{Call, support_table};
 
 /// The path below which nothing is AWS's.
@@ -50,6 +50,13 @@ pub(super) async fn answer(gateway: &Arc<Gateway>, request: Request<Incoming>) -
             done(&json!({}))
         }
         (&Method::GET, "quiet") => done(&json!(locked(&gateway.counters).trail.pending == 0)),
+        (&Method::POST, "redeliver") => {
+            let copies = parameter(query, "copies").and_then(|copies| copies.parse().ok());
+            match copies.filter(|copies| (1..=10).contains(copies)) {
+                Some(copies) => done(&json!(trail::redeliver(gateway, copies))),
+                None => refused("copies: 1 to 10"),
+            }
+        }
         (&Method::GET, "messages") => done(
             &locked(&gateway.mailbox).list(parameter(query, "pool").as_deref(), parameter(query, "sub").as_deref()),
         ),

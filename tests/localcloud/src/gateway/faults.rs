@@ -69,7 +69,7 @@ pub(super) async fn play(fault: Fault, service: &str, headers: &HeaderMap, reque
         tokio::time::sleep(Duration::from_millis(wait)).await;
     }
     match fault.kind {
-        FaultKind::Throttle | FaultKind::Deny | FaultKind::Http500 | FaultKind::Http503 => {
+        FaultKind::Throttle | FaultKind::Deny | FaultKind::KeyDisabled | FaultKind::Http500 | FaultKind::Http503 => {
             Some(Ok(answers::fault(fault.kind, service, headers, request_id)))
         }
         FaultKind::Timeout | FaultKind::DropConnection | FaultKind::RefuseRegion => Some(Err(Severed)),

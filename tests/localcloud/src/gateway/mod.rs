@@ -21,6 +21,7 @@ mod faults;
 mod mailbox;
 mod peers;
 mod proxy;
+mod redrive;
 mod sqs;
 mod trail;
 mod triggers;
@@ -63,6 +64,8 @@ pub struct Gateway {
     counters: Mutex<Counters>,
     mailbox: Mutex<Mailbox>,
     bus: trail::Bus,
+    /// Redrives of dead-letter queues, oldest first.
+    redrives: Mutex<Vec<redrive::Task>>,
     /// App client to Region, learnt from calls that named both: unsigned calls name the client only.
     client_regions: Mutex<HashMap<String, String>>,
     requests: AtomicU64,
@@ -91,6 +94,7 @@ impl Gateway {
             counters: Mutex::default(),
             mailbox: Mutex::default(),
             bus: trail::Bus::new(),
+            redrives: Mutex::default(),
             client_regions: Mutex::default(),
             requests: AtomicU64::new(0),
         };

@@ -1,7 +1,7 @@
 //! Everything that is not Cognito: through to the emulator, with faults, latency and counting on the way.
 //!
 //! Invariant: method, path, headers and bytes reach the emulator as they came (but for hop-by-hop headers), and bodies stream;
-//! only messages to SQS are touched, and only when asked for.
+//! only messages to SQS are touched, and only when asked for, and the redrive of a queue is [played](redrive).
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::config::FaultKind;
 use super::faults::{self, Target};
 use super::identity::Scope;
 use super::upstream::{Upstream, own_body};
-use super::{Gateway, locked, sqs, whole};
+use super::{Gateway, locked, redrive, sqs, whole};
 
 /// Forward one request.
 pub(super) async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Reply {
@@ -68,6 +68,10 @@ pub(super) async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Rep
     let Some(upstream) = &gateway.upstream else {
         return Ok(unreachable_emulator());
     };
+    if service == "sqs" && redrive::plays(&operation) {
+        let region = target.region.unwrap_or_default();
+        return Ok(redrive::answer(gateway, upstream, region, &operation, body).await);
+    }
     for hop_by_hop in [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE, EXPECT] {
         parts.headers.remove(hop_by_hop);
     }

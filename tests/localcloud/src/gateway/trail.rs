@@ -48,6 +48,8 @@ type Rules = Arc<Vec<Rule>>;
 pub(super) struct Bus {
     rules: Mutex<HashMap<String, (Instant, Rules)>>,
     slots: Semaphore,
+    /// Records that were lost on purpose, for [`redeliver`].
+    missed: std::sync::Mutex<Vec<Arc<TrailRecord>>>,
 }
 
 impl Bus {
@@ -55,6 +57,7 @@ impl Bus {
         Self {
             rules: Mutex::new(HashMap::new()),
             slots: Semaphore::new(AT_ONCE),
+            missed: std::sync::Mutex::default(),
         }
     }
 }
@@ -65,34 +68,48 @@ pub(super) fn publish(gateway: &Arc<Gateway>, records: Vec<TrailRecord>) {
         return;
     }
     let settings = gateway.config().trail.clone();
-    let (from, to) = settings.delay_ms.ends();
     for record in records {
-        let mut copies = Vec::with_capacity(2);
-        {
-            let mut chance = locked(&gateway.chance);
-            let mut counters = locked(&gateway.counters);
-            if chance.percent(settings.drop_percent) {
-                counters.trail.dropped += 1;
-                continue;
-            }
-            copies.push(chance.between(from, to));
-            if chance.percent(settings.duplicate_percent) {
-                counters.trail.duplicated += 1;
-                copies.push(chance.between(from, to));
-            }
-            counters.trail.pending += copies.len() as u64;
-        }
         let record = Arc::new(record);
-        for delay in copies {
-            let (gateway, record) = (Arc::clone(gateway), Arc::clone(&record));
-            tokio::spawn(async move {
-                if delay > 0 {
-                    tokio::time::sleep(Duration::from_millis(delay)).await;
-                }
-                deliver(&gateway, &record).await;
-                locked(&gateway.counters).trail.pending -= 1;
-            });
+        let (dropped, doubled) = {
+            let mut chance = locked(&gateway.chance);
+            let dropped = chance.percent(settings.drop_percent);
+            (dropped, !dropped && chance.percent(settings.duplicate_percent))
+        };
+        if dropped {
+            locked(&gateway.counters).trail.dropped += 1;
+            locked(&gateway.bus.missed).push(record);
+            continue;
         }
+        if doubled {
+            locked(&gateway.counters).trail.duplicated += 1;
+        }
+        send(gateway, &record, 1 + usize::from(doubled));
+    }
+}
+
+/// Deliver `copies` of every record that was lost on purpose, as a replay of an archive does: late, and in any order. How many
+/// records there were.
+pub(super) fn redeliver(gateway: &Arc<Gateway>, copies: usize) -> usize {
+    let missed = std::mem::take(&mut *locked(&gateway.bus.missed));
+    for record in &missed {
+        send(gateway, record, copies);
+    }
+    missed.len()
+}
+
+fn send(gateway: &Arc<Gateway>, record: &Arc<TrailRecord>, copies: usize) {
+    let (from, to) = gateway.config().trail.delay_ms.ends();
+    locked(&gateway.counters).trail.pending += copies as u64;
+    for _ in 0..copies {
+        let delay = locked(&gateway.chance).between(from, to);
+        let (gateway, record) = (Arc::clone(gateway), Arc::clone(record));
+        tokio::spawn(async move {
+            if delay > 0 {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+            }
+            deliver(&gateway, &record).await;
+            locked(&gateway.counters).trail.pending -= 1;
+        });
     }
 }
 

@@ -64,6 +64,15 @@ async fn events_are_doubled_or_lost_on_request() {
     assert_eq!(stage.seen(LISTENER).len(), 2);
     let trail = &stage.control("counters").await["trail"];
     assert_eq!((&trail["duplicated"], &trail["dropped"]), (&json!(1), &json!(1)));
+    let replay = async |copies: &str| {
+        let path = format!("/_localcloud/redeliver?copies={copies}");
+        stage.send("POST", &path, &[], "").await.expect("an answer")
+    };
+    assert_eq!(replay("0").await.status, 400);
+    assert_eq!(replay("2").await.json(), json!(1));
+    stage.quiet().await;
+    assert_eq!(stage.seen(LISTENER).len(), 4, "what was lost comes late, and twice");
+    assert_eq!(replay("2").await.json(), json!(0), "once");
 }
 
 #[tokio::test]

@@ -95,6 +95,29 @@ async fn faults_speak_the_services_language() {
 }
 
 #[tokio::test]
+async fn a_disabled_key_is_told_as_each_service_tells_it() {
+    let stage = Stage::set(r#"{"faults": [{"kind": "key_disabled"}]}"#).await;
+    let sent = stage
+        .aws("sqs", "AmazonSQS.SendMessage", json!({}))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (sent.status, sent.json()["__type"].clone()),
+        (400, json!("com.amazonaws.sqs#KmsDisabled"))
+    );
+    assert_eq!(sent.headers["x-amzn-query-error"], "KMS.DisabledException;Sender");
+    let put = stage
+        .aws("dynamodb", "DynamoDB_20120810.PutItem", json!({}))
+        .await
+        .expect("an answer");
+    assert_eq!(
+        put.json()["__type"],
+        "com.amazonaws.dynamodb.v20120810#AccessDeniedException"
+    );
+    assert_eq!(stage.control("counters").await["errors"]["sqs"]["key_disabled"], 1);
+}
+
+#[tokio::test]
 async fn a_lost_response_was_applied() {
     let stage = Stage::set(r#"{"faults": [{"service": "dynamodb", "kind": "lost_response", "count": 1}]}"#).await;
     assert!(

@@ -3,6 +3,7 @@
 //!
 //! Invariant: it starts its own instance in a folder of its own, and leaves no process behind.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,16 +39,77 @@ async fn call(endpoint: &str, service: &str, target: &str, input: Value) -> Valu
     serde_json::from_slice(&body).expect("JSON")
 }
 
-#[tokio::test]
-async fn an_event_reaches_a_queue_and_everything_ends_with_the_instance() {
-    let folder = std::env::temp_dir().join(format!("twinpool-localcloud-test-{}", std::process::id()));
+/// `None` where the emulator cannot be installed.
+async fn start(name: &str) -> Option<(LocalCloud, PathBuf)> {
+    let folder = std::env::temp_dir().join(format!("twinpool-localcloud-{name}-{}", std::process::id()));
     let config = Config::parse(br#"{"trail": {"delay_ms": 0}}"#).expect("valid");
-    let cloud = match LocalCloud::start(0, &folder, Emulator::MiniStack, config).await {
+    match LocalCloud::start(0, &folder, Emulator::MiniStack, config).await {
         Err(StartError::Emulator(error @ EmulatorError::Install(_))) => {
             eprintln!("not tested: {error}");
-            return;
+            None
         }
-        started => started.expect("MiniStack starts"),
+        started => Some((started.expect("MiniStack starts"), folder)),
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_queue_is_redriven_with_attributes_and_only_what_was_there() {
+    let Some((cloud, folder)) = start("redrive").await else {
+        return;
+    };
+    let sqs = async |operation: &str, input: Value| {
+        call(cloud.endpoint(), "sqs", &format!("AmazonSQS.{operation}"), input).await
+    };
+    let arn = |name: &str| format!("arn:aws:sqs:us-east-1:111122223333:{name}");
+    let dead = sqs("CreateQueue", json!({"QueueName": "dead"})).await["QueueUrl"].clone();
+    let policy = json!({"deadLetterTargetArn": arn("dead"), "maxReceiveCount": 5}).to_string();
+    let queue = json!({"QueueName": "changes", "Attributes": {"RedrivePolicy": policy}});
+    let queue = sqs("CreateQueue", queue).await["QueueUrl"].clone();
+    let why = json!({"why": {"DataType": "String", "StringValue": "late"}});
+    for number in 0..12 {
+        let letter = json!({"QueueUrl": dead, "MessageBody": format!("{number}"), "MessageAttributes": why});
+        sqs("SendMessage", letter).await;
+    }
+    for (source, destination, refused) in [
+        (arn("changes"), json!(arn("dead")), "UnsupportedOperation"),
+        (arn("dead"), json!(arn("nowhere")), "ResourceNotFoundException"),
+        (arn("dead"), Value::Null, "LocalcloudUnsupported"),
+        ("dead".to_owned(), json!(arn("changes")), "InvalidAddress"),
+    ] {
+        let order = json!({"SourceArn": source, "DestinationArn": destination});
+        let answer = sqs("StartMessageMoveTask", order).await;
+        assert!(
+            answer["__type"].as_str().is_some_and(|code| code.ends_with(refused)),
+            "{answer}"
+        );
+    }
+    let order = json!({"SourceArn": arn("dead"), "DestinationArn": arn("changes")});
+    assert!(sqs("StartMessageMoveTask", order.clone()).await["TaskHandle"].is_string());
+    let listed = sqs("ListMessageMoveTasks", json!({"SourceArn": arn("dead")})).await;
+    let task = &listed["Results"][0];
+    assert_eq!(
+        (&task["Status"], &task["ApproximateNumberOfMessagesMoved"]),
+        (&json!("COMPLETED"), &json!(12))
+    );
+    let depth = async |url: &Value| {
+        let ask = json!({"QueueUrl": url, "AttributeNames": ["ApproximateNumberOfMessages"]});
+        sqs("GetQueueAttributes", ask).await["Attributes"]["ApproximateNumberOfMessages"].clone()
+    };
+    assert_eq!((depth(&dead).await, depth(&queue).await), (json!("0"), json!("12")));
+    let receive = json!({"QueueUrl": queue, "MessageAttributeNames": ["All"]});
+    let received = sqs("ReceiveMessage", receive).await;
+    assert_eq!(
+        received["Messages"][0]["MessageAttributes"]["why"]["StringValue"],
+        "late"
+    );
+    drop(cloud);
+    std::fs::remove_dir_all(&folder).expect("a folder of our own");
+}
+
+#[tokio::test]
+async fn an_event_reaches_a_queue_and_everything_ends_with_the_instance() {
+    let Some((cloud, folder)) = start("events").await else {
+        return;
     };
     let endpoint = cloud.endpoint().to_owned();
     let queue = call(
