@@ -11,7 +11,10 @@ use std::{process::Stdio, time::Duration};
 use serde_json::{Value, json};
 use twinpool_tests::stack::{Options, PoolKind, Stack};
 
-use scene::{BROKEN, by_hand, calls, command, function, kept, packed, run, run_for, settings, shown, sign_in, sign_up};
+use scene::{
+    BROKEN, by_hand, calls, command, forbid, function, kept, packed, permit, run, run_for, settings, shown, sign_in,
+    sign_up,
+};
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 
@@ -28,10 +31,14 @@ async fn a_pool_is_attached_and_detached_and_is_as_it_was() {
     let pool = stack.pools[0].clone();
     let (name, ours) = (stack.deployment.stack.clone(), stack.deployment.functions.clone());
     let welcome = function(&stack, "welcome").await;
-    let triggers = json!({"PreSignUp": function(&stack, "screening").await, "PostConfirmation": welcome});
+    let tokens = json!({"LambdaVersion": "V2_0", "LambdaArn": function(&stack, "tokens").await});
+    let triggers = json!({"PreSignUp": function(&stack, "screening").await, "PostConfirmation": welcome,
+        "PreTokenGenerationConfig": tokens});
     by_hand(&stack, "UpdateUserPool", settings(&pool.id, "a", &triggers)).await;
     let mfa = json!({"UserPoolId": pool.id, "MfaConfiguration": "OPTIONAL", "SoftwareTokenMfaConfiguration": {"Enabled": true},
-        "SmsMfaConfiguration": {"SmsAuthenticationMessage": "Sign in with {####}"}});
+        "SmsMfaConfiguration": {"SmsAuthenticationMessage": "Sign in with {####}"},
+        "EmailMfaConfiguration": {"Message": "Code {####}", "Subject": "Code"},
+        "WebAuthnConfiguration": {"RelyingPartyId": "example.com", "UserVerification": "required"}});
     by_hand(&stack, "SetUserPoolMfaConfig", mfa).await;
     let before = shown(&stack, &pool.id).await;
     let whole = kept(&stack, &pool.id, &[]).await;
@@ -97,7 +104,8 @@ async fn a_pool_is_attached_and_detached_and_is_as_it_was() {
     assert_eq!(calls(&stack, "cognito-idp", "UpdateUserPool").await, 1);
     assert_eq!(calls(&stack, "cloudformation", "UpdateStack").await, 1);
     let slots = json!({"PreSignUp": triggers["PreSignUp"], "PostConfirmation": ours["post-confirmation"],
-        "PostAuthentication": ours["post-authentication"], "CustomMessage": ours["custom-message"]});
+        "PostAuthentication": ours["post-authentication"], "CustomMessage": ours["custom-message"],
+        "PreTokenGenerationConfig": tokens});
     assert_eq!(shown(&stack, &pool.id).await.0["LambdaConfig"], slots);
     assert_eq!(kept(&stack, &pool.id, &["LambdaConfig"]).await, beside);
     let again = run(&stack, &["attach", "--stack", &name, "--yes", "--json"]).await;
@@ -157,6 +165,20 @@ async fn a_pool_is_attached_and_detached_and_is_as_it_was() {
     stack.configure(json!({})).await.expect("a configuration");
     by_hand(&stack, "UpdateUserPool", settings(&pool.id, "a", &slots)).await;
     assert_eq!(kept(&stack, &pool.id, &["LambdaConfig"]).await, beside);
+
+    // What the slot gets back would fail every confirmation, and the operator is told before.
+    forbid(&stack, "welcome").await;
+    let refused = run(&stack, &["detach", "--stack", &name, "--yes"]).await;
+    assert_eq!(refused.status, 6, "{refused:?}");
+    for says in ["whose policy does not let Cognito invoke it for this pool", "--force"] {
+        assert!(refused.stderr.contains(says), "{refused:?}");
+    }
+    assert_eq!(
+        shown(&stack, &pool.id).await.0["LambdaConfig"],
+        slots,
+        "nothing is left half"
+    );
+    permit(&stack, "welcome").await;
 
     // And back.
     let detached = run(&stack, &["detach", "--stack", &name, "--yes", "--json"]).await;

@@ -6,7 +6,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use twinpool_shared::change::{Change, Subject};
+use twinpool_shared::{
+    attach::{PROBE_REFUSED, PROBE_SOURCE, probe},
+    change::{Change, Subject},
+};
 use twinpool_tests::{
     runtime_host::{Answer, Function, Outcome, Output, RuntimeHost},
     scripted_http::{Script, ScriptedServer},
@@ -510,6 +513,73 @@ async fn a_function_that_may_have_run_fails_the_user_as_in_the_slot() {
         assert!(got.micros < 5_000_000, "Cognito waits 5 s");
         assert_eq!(lambda.take_received().len(), 1, "asked once: {script:?}");
     }
+    silent(host).await;
+}
+
+/// An operator's probe is answered by Twinpool's function alone.
+#[tokio::test]
+async fn a_probe_tells_whether_the_chained_function_may_be_invoked_and_runs_nothing() {
+    let sqs = ScriptedServer::start(Script::sqs_takes_it()).await;
+    let lambda = ScriptedServer::start(Script::Hang).await;
+    let event = probe("us-east-1_EXAMPLE", "us-east-1").to_string();
+    for (name, _) in SOURCES {
+        let host = function(name, sqs.endpoint()).start().await;
+        goes_through(&host, event.clone(), &[]).await;
+        silent(host).await;
+    }
+    let host = chained(sqs.endpoint(), lambda.endpoint()).start().await;
+    // (what Lambda says, the answer's message; none: the event itself)
+    for (script, message) in [
+        (Script::json(204, ""), None),
+        (
+            Script::error(403, "AccessDeniedException"),
+            Some("failed with AccessDeniedException"),
+        ),
+        (
+            Script::error(404, "ResourceNotFoundException"),
+            Some("failed with ResourceNotFoundException"),
+        ),
+        (Script::Hang, Some("timed out")),
+        (Script::json(204, ""), None),
+    ] {
+        lambda.play(script.clone());
+        let answer = invoke(&host, event.clone(), &[]).await;
+        match message {
+            None => assert_eq!(answer.outcome, Outcome::Response(event.clone().into())),
+            Some(message) => {
+                let error = error_of(&answer);
+                assert_eq!(error["errorType"], PROBE_REFUSED, "{error}");
+                let said = error["errorMessage"].as_str().expect("a message");
+                assert!(
+                    said.contains("lambda:InvokeFunction") && said.contains(message),
+                    "{error}"
+                );
+            }
+        }
+        assert!(answer.micros < 5_000_000, "as long as a user's event may take");
+        let asked = lambda.take_received();
+        let asked: Vec<_> = asked
+            .iter()
+            .map(|asked| (asked.invocation_type.as_str(), asked.body.len(), asked.signed))
+            .collect();
+        assert_eq!(asked, [("DryRun", 0, true)], "asked once, and never run: {script:?}");
+    }
+    assert!(sqs.take_received().is_empty(), "nothing is sent");
+    let output = silent(host).await;
+    assert!(output.stdout.is_empty(), "nothing is counted: {output:?}");
+    // A wrong setting is found as well.
+    let host = chained(sqs.endpoint(), lambda.endpoint())
+        .with("TWINPOOL_CHAIN_TO", "welcome")
+        .start()
+        .await;
+    let error = error_of(&invoke(&host, event, &[]).await);
+    assert_eq!(error["errorType"], PROBE_REFUSED, "{error}");
+    silent(host).await;
+
+    // What only looks like one, because a user wrote it, is an event like any other.
+    let host = function("custom-message", sqs.endpoint()).start().await;
+    let looks_so = self::event("CustomMessage_SignUp").replace(&format!("{PERSONAL}-name"), PROBE_SOURCE);
+    goes_through(&host, looks_so, &["ChangeSent"]).await;
     silent(host).await;
 }
 

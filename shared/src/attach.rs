@@ -4,7 +4,7 @@
 //! back to its default. So an attachment is planned whole before anything is changed, from what pool, stack and functions say.
 //!
 //! * What there is: [`Seen`], with the stack as [`Deployed`].
-//! * What is to be done: [`plan_attach`], [`plan_detach`], or why not: [`Refusal`].
+//! * What is to be done: [`plan_attach`], [`plan_detach`], or why not: [`Refusal`], [`of_targets`].
 //! * Whether Cognito may invoke a function: [`may_invoke`]. What changed beside the slots: [`beside_the_slots`].
 //! * How a function is tried: [`probe`].
 //!
@@ -16,28 +16,32 @@
 mod compare;
 mod decide;
 mod deployed;
+mod detach;
 mod policy;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 pub use self::{
     compare::{anything, beside_the_slots},
-    decide::{assignments, plan_attach, plan_detach},
+    decide::{assignments, plan_attach},
     deployed::{Deployed, TEMPLATE},
+    detach::{Target, of_targets, plan_detach},
     policy::may_invoke,
     refusal::Refusal,
 };
 
 /// The member of a pool's settings that holds the slots.
 pub const LAMBDA_CONFIG: &str = "LambdaConfig";
-/// Source of the event by which a function is tried. It is none of Cognito's, so that a function of Twinpool's sends nothing.
+/// Source of the event by which a function of Twinpool's is tried, which answers it itself. It is none of Cognito's.
 pub const PROBE_SOURCE: &str = "TwinpoolProbe_Attach";
+/// `errorType` of a function's answer to [`PROBE_SOURCE`] when it may not invoke what it chains to.
+pub const PROBE_REFUSED: &str = "Twinpool.ChainNotAllowed";
 
 /// A trigger slot that Twinpool has a function for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -118,13 +122,24 @@ pub fn slots_of(shown: &Value) -> Slots {
 pub struct Function {
     /// Whether it can be invoked: active, and no update under way.
     pub is_ready: bool,
+    /// Whether its variables are known. Lambda answers without them when it may not decrypt them for whoever asks
+    /// (`Environment.Error`).
+    pub is_told: bool,
     /// `TWINPOOL_CHAIN_TO`.
     pub chains_to: Option<String>,
     /// Whether its policy lets Cognito invoke it for the pool.
     pub may_be_invoked: bool,
 }
 
-/// What a function is that holds a slot and is none of the stack's.
+impl Function {
+    /// Whether it is known to invoke what the stack says.
+    #[must_use]
+    pub fn agrees(&self, chain: Option<&str>) -> bool {
+        self.is_told && self.chains_to.as_deref() == chain
+    }
+}
+
+/// What a function is that holds a slot and is none of the stack's for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// Somebody else's.
@@ -133,6 +148,8 @@ pub enum Holder {
     Twinpools,
     /// It does not exist.
     Missing,
+    /// Nobody knows: it may not be looked at, or its variables may not.
+    Unread,
 }
 
 /// Everything that a plan is made from.
@@ -144,10 +161,12 @@ pub struct Seen {
     pub slots: Slots,
     /// The stack.
     pub stack: Deployed,
-    /// The stack's functions; one that does not exist is absent.
+    /// The stack's functions, each as the version or alias that the slot holds; one that does not exist is absent.
     pub functions: BTreeMap<Slot, Function>,
     /// Slots of the stack's other pools, by id.
     pub others: BTreeMap<String, Slots>,
+    /// The stack's other pools that could not be looked at. They count as attached.
+    pub unread: BTreeSet<String>,
     /// What the functions in the slots are that are none of the stack's, by their ARNs.
     pub holders: BTreeMap<String, Holder>,
 }
@@ -229,7 +248,7 @@ pub fn is_of_function(arn: &str, function: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// An event of no user, which a function of Twinpool's that chains to nothing answers with itself.
+/// An event of no user, which a function of Twinpool's answers with itself, or with [`PROBE_REFUSED`].
 #[must_use]
 pub fn probe(pool: &str, region: &str) -> Value {
     json!({"version": "1", "triggerSource": PROBE_SOURCE, "region": region, "userPoolId": pool, "request": {}, "response": {}})

@@ -102,7 +102,28 @@ pub(crate) async fn function(stack: &Stack, name: &str) -> String {
         .send()
         .await
         .expect("CreateFunction");
+    permit(stack, name).await;
     created.function_arn.expect("an ARN")
+}
+
+/// Lets Cognito invoke a function, as the console does when it puts one into a slot.
+pub(crate) async fn permit(stack: &Stack, name: &str) {
+    let permitting = stack
+        .lambda
+        .add_permission()
+        .function_name(name)
+        .statement_id("cognito");
+    let permitting = permitting
+        .action("lambda:InvokeFunction")
+        .principal("cognito-idp.amazonaws.com");
+    permitting.send().await.expect("AddPermission");
+}
+
+/// Takes that permission away.
+pub(crate) async fn forbid(stack: &Stack, name: &str) {
+    let forbidding = stack.lambda.remove_permission().function_name(name);
+    let forbidding = forbidding.statement_id("cognito").send().await;
+    forbidding.expect("RemovePermission");
 }
 
 /// Everything that a pool can be set to and an update can lose.
@@ -110,7 +131,9 @@ pub(crate) fn settings(pool: &str, team: &str, triggers: &Value) -> Value {
     json!({
         "UserPoolId": pool, "DeletionProtection": "ACTIVE", "LambdaConfig": triggers, "MfaConfiguration": "OPTIONAL",
         "Policies": {"PasswordPolicy": {"MinimumLength": 14, "RequireUppercase": true, "RequireLowercase": true,
-            "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3}},
+            "RequireNumbers": true, "RequireSymbols": false, "TemporaryPasswordValidityDays": 3},
+            "SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}},
+        "UserPoolTier": "PLUS", "UserPoolAddOns": {"AdvancedSecurityMode": "AUDIT"},
         "AutoVerifiedAttributes": ["email"],
         "VerificationMessageTemplate": {"DefaultEmailOption": "CONFIRM_WITH_CODE", "EmailMessage": "Your code: {####} ü",
             "EmailSubject": "Welcome"},

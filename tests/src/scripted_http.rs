@@ -96,6 +96,8 @@ pub struct Received {
     pub path: String,
     /// `X-Amz-Target` of AWS's JSON protocols, empty elsewhere.
     pub target: String,
+    /// `X-Amz-Invocation-Type` of Lambda's Invoke, empty elsewhere.
+    pub invocation_type: String,
     /// Whether it was signed.
     pub signed: bool,
     /// Body.
@@ -199,13 +201,14 @@ impl std::error::Error for Closed {}
 async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Closed> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Closed)?.to_bytes();
-    let target = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
+    let header = |name: &str| {
+        let value = parts.headers.get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
+    };
     let received = Received {
         path: parts.uri.path().to_owned(),
-        target: target.unwrap_or_default().to_owned(),
+        target: header("x-amz-target"),
+        invocation_type: header("x-amz-invocation-type"),
         signed: parts.headers.contains_key("authorization"),
         body,
     };

@@ -1,17 +1,16 @@
 //! What `attach` and `detach` have in common: looking at pool, stack and functions, asking, and changing.
 //!
-//! * [`pool`]: the one update of the pool, checked and put back. [`functions`]: Lambda. [`view`]: what is shown.
+//! * [`asking`]: what the operator means and agrees to. [`pool`]: the one update of the pool, checked and put back.
+//! * [`functions`]: Lambda. [`view`]: what is shown.
 //!
 //! Invariant: everything is read and shown before anything is changed.
 
+pub(crate) mod asking;
 mod functions;
 pub(crate) mod pool;
 pub(crate) mod view;
 
-use std::{
-    collections::BTreeMap,
-    io::{self, BufRead, IsTerminal, Write},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use twinpool_shared::{
@@ -19,7 +18,7 @@ use twinpool_shared::{
         governor::Governor,
         pool::{Patience, PoolReader, PoolWriter},
     },
-    attach::{Deployed, ParameterChange, Plan, Seen, Slot, Slots, slots_of},
+    attach::{Deployed, Function, ParameterChange, Plan, Seen, Slots, Target, slots_of},
     error::{Error, ErrorKind},
     port::RawPool,
     quota::Share,
@@ -42,6 +41,14 @@ use crate::{
 const ONE_ATTEMPT: Patience = Patience {
     attempts: 1,
     millis: 30_000,
+};
+
+/// A function that could not be looked at.
+const UNTOLD: Function = Function {
+    is_ready: false,
+    is_told: false,
+    chains_to: None,
+    may_be_invoked: false,
 };
 
 /// The services that an attachment needs, in the pool's Region.
@@ -70,7 +77,8 @@ pub(crate) struct Found {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Attach,
-    /// Whether Cognito may invoke a function, and what other functions are, does not matter.
+    /// Whether Cognito may invoke a function, and what other functions are, does not matter. What cannot be looked at beside pool
+    /// and stack does not keep a function of ours in its slot.
     Detach,
 }
 
@@ -131,21 +139,29 @@ impl<'a> Attachment<'a> {
         )?;
         let arn = shown.pool.expose()["Arn"].as_str();
         let asked_for = arn.filter(|_| purpose == Purpose::Attach);
-        let mut functions = BTreeMap::new();
-        for (slot, function) in &deployed.functions {
-            let function = self.functions.look(function, asked_for).await?;
-            functions.extend(function.map(|function| (*slot, function)));
-        }
         let slots = slots_of(shown.pool.expose());
+        let mut functions = BTreeMap::new();
+        for (slot, function) in deployed.in_force(&slots) {
+            let function = match self.functions.look(&function, asked_for).await {
+                Err(error) if purpose == Purpose::Detach => {
+                    self.context.output.note(&error.what);
+                    Some(UNTOLD)
+                }
+                function => function?,
+            };
+            functions.extend(function.map(|function| (slot, function)));
+        }
         let mut holders = BTreeMap::new();
         for (slot, held) in slots.iter().filter(|_| purpose == Purpose::Attach) {
             if !deployed.owns(*slot, held) {
                 holders.insert(held.clone(), self.functions.holder(held).await?);
             }
         }
+        let (others, unread) = self.others(&deployed, purpose).await?;
         let seen = Seen {
             pool: self.id.to_owned(),
-            others: self.others(&deployed).await?,
+            others,
+            unread,
             slots,
             stack: deployed,
             functions,
@@ -158,17 +174,38 @@ impl<'a> Attachment<'a> {
         })
     }
 
-    /// The slots of the stack's other pools. A pool that does not exist any more has none.
-    async fn others(&self, stack: &Deployed) -> Result<BTreeMap<String, Slots>, Error> {
-        let mut others = BTreeMap::new();
+    /// The slots of the stack's other pools, and which of them a detachment could not look at. A pool that does not exist any more
+    /// has none.
+    async fn others(
+        &self,
+        stack: &Deployed,
+        purpose: Purpose,
+    ) -> Result<(BTreeMap<String, Slots>, BTreeSet<String>), Error> {
+        let (mut others, mut unread) = (BTreeMap::new(), BTreeSet::new());
         for pool in stack.pools.iter().filter(|pool| *pool != self.id) {
             match self.reader.call("DescribeUserPool", json!({"UserPoolId": pool})).await {
                 Ok(answer) => drop(others.insert(pool.clone(), slots_of(&answer["UserPool"]))),
                 Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) if purpose == Purpose::Detach => {
+                    self.context.output.note(&error.what);
+                    unread.insert(pool.clone());
+                }
                 Err(error) => return Err(error),
             }
         }
-        Ok(others)
+        Ok((others, unread))
+    }
+
+    /// What the functions are that slots get back.
+    pub(crate) async fn targets(&self, found: &Found, plan: &Plan) -> BTreeMap<String, Target> {
+        let pool_arn = found.shown.pool.expose()["Arn"].as_str().unwrap_or_default();
+        let mut targets = BTreeMap::new();
+        for change in plan.slots.iter().filter(|change| change.changes()) {
+            if let Some(arn) = &change.after {
+                targets.insert(arn.clone(), self.functions.target(arn, pool_arn).await);
+            }
+        }
+        targets
     }
 
     /// What is to be known of the trail: without one, administrators' changes are not heard of. The triggers need none.
@@ -193,22 +230,20 @@ impl<'a> Attachment<'a> {
         Ok(())
     }
 
-    /// Tries every function that is to get into a slot, before anything is changed.
+    /// Runs every function that is to get into a slot, before anything is changed.
     ///
     /// # Errors
     /// `Unmet` when one does not answer as it has to; as Lambda answers.
-    pub(crate) async fn try_out(&self, found: &Found, plan: &Plan) -> Result<(), Error> {
+    pub(crate) async fn try_out(&self, plan: &Plan) -> Result<(), Error> {
         for change in plan.slots.iter().filter(|change| change.changes()) {
             if let Some(arn) = &change.after {
-                let function = found.seen.functions.get(&change.slot);
-                let chains = function.is_some_and(|function| function.chains_to.is_some());
-                self.functions.try_out(arn, self.id, &self.region, chains).await?;
+                self.functions.try_out(arn, self.id, &self.region).await?;
             }
         }
         Ok(())
     }
 
-    /// Waits until every function that is to get into a slot invokes what it has to.
+    /// Waits until every function that is to get into a slot invokes what it has to, and may do so.
     ///
     /// # Errors
     /// `Unmet` when one does not; as Lambda answers.
@@ -217,7 +252,7 @@ impl<'a> Attachment<'a> {
             if let Some(arn) = &change.after {
                 self.functions.await_chain(arn, change.chained.as_deref()).await?;
                 if change.chained.is_some() {
-                    self.functions.try_out(arn, self.id, &self.region, true).await?;
+                    self.functions.try_out(arn, self.id, &self.region).await?;
                 }
             }
         }
@@ -239,31 +274,4 @@ impl<'a> Attachment<'a> {
         };
         Stacks::new(&self.untyped).update(&found.stack, changes, says).await
     }
-}
-
-/// Asks whoever sits at the terminal. Without one nobody can agree, and `--yes` has to.
-///
-/// # Errors
-/// `BadSetting` without a terminal, or without agreement.
-pub(crate) fn agree() -> Result<(), Error> {
-    if !io::stdin().is_terminal() {
-        return Err(usage(
-            "nobody can be asked, because standard input is no terminal: give --yes",
-        ));
-    }
-    let mut stderr = io::stderr().lock();
-    let _closed = write!(stderr, "Carry it out? [y/N] ");
-    let _closed = stderr.flush();
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    if read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
-        return Ok(());
-    }
-    Err(usage("nothing was done: it was not agreed to"))
-}
-
-/// The names of slots, on a command line.
-pub(crate) fn slot(text: &str) -> Result<Slot, String> {
-    let slot = Slot::ALL.into_iter().find(|slot| slot.as_str() == text);
-    slot.ok_or_else(|| format!("none of {}", Slot::ALL.map(Slot::as_str).join(", ")))
 }

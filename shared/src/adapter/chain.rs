@@ -1,11 +1,12 @@
 //! Invoking the function that had the trigger slot before Twinpool.
 //!
-//! Invariant: its answer and its error pass through untouched. Bytes in, bytes out.
+//! Invariant: its answer and its error pass through untouched. Bytes in, bytes out. Asking whether it may be invoked never runs it.
 
 use aws_sdk_lambda::{
     Client,
     error::{ConnectorError, SdkError},
     primitives::Blob,
+    types::InvocationType,
 };
 
 use super::aws::{Budget, classify};
@@ -39,6 +40,9 @@ pub enum ChainError {
     NoAnswer(Error),
 }
 
+/// What calls are named in errors; also the permission that they need.
+const CALL: &str = "lambda:InvokeFunction on the function in TWINPOOL_CHAIN_TO";
+
 /// A function to chain to.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -54,6 +58,18 @@ impl Chain {
             client,
             function_arn: function_arn.into(),
         }
+    }
+
+    /// Asks Lambda whether this function may be invoked with these credentials, without running it.
+    ///
+    /// Source: Lambda API reference, `Invoke`: `DryRun` validates parameters and verifies that user or role may invoke.
+    ///
+    /// # Errors
+    /// As Lambda answers: `Denied` when it may not be invoked, `NotFound` when there is no such function.
+    pub async fn may_be_invoked(&self) -> Result<(), Error> {
+        let request = self.client.invoke().function_name(&self.function_arn);
+        let answer = request.invocation_type(InvocationType::DryRun).send().await;
+        answer.map(drop).map_err(|error| classify(CALL, &error))
     }
 
     /// Invokes the function with `event` and waits for its answer.
@@ -78,7 +94,7 @@ impl Chain {
             Err(error) => {
                 let refused_connection =
                     matches!(&error, SdkError::DispatchFailure(failure) if is_refused(failure.as_connector_error()));
-                let error = classify("lambda:InvokeFunction on the function in TWINPOOL_CHAIN_TO", &error);
+                let error = classify(CALL, &error);
                 let ours = matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) || refused_connection;
                 Err(if ours {
                     ChainError::NotInvoked(error)

@@ -1,11 +1,11 @@
-//! What becomes of each slot, and of the stack's chain parameters.
+//! What becomes of each slot, and of the stack's chain parameters, by an attachment.
 //!
-//! Invariant: after an attachment every slot runs what it ran before, and Twinpool's function; after a detachment what it ran
-//! before. Where that cannot be, nothing is planned at all.
+//! Invariant: afterwards every slot runs what it ran before, and Twinpool's function. Where that cannot be, nothing is planned at
+//! all.
 
 use std::collections::BTreeSet;
 
-use super::{Holder, ParameterChange, Plan, Refusal, Seen, Slot, SlotChange};
+use super::{Holder, ParameterChange, Plan, Refusal, Seen, Slot, SlotChange, is_of_function};
 
 /// The plan that puts the stack's functions into the slots `wanted`.
 ///
@@ -22,49 +22,26 @@ pub fn plan_attach(seen: &Seen, wanted: &BTreeSet<Slot>) -> Result<Plan, Vec<Ref
         let before = seen.slots.get(&slot).cloned();
         let is_ours = before.as_deref().is_some_and(|arn| seen.stack.owns(slot, arn));
         if is_ours || !wanted.contains(&slot) {
+            // A function in its slot may fail sign-ins as well.
+            let wrong = of_function(seen, slot).filter(|_| is_ours);
+            if wanted.contains(&slot) {
+                refusals.extend(wrong);
+            } else {
+                plan.notes.extend(wrong.map(|wrong| wrong.to_string()));
+            }
             plan.slots.push(kept(seen, slot, before));
             continue;
         }
-        let chain = seen.stack.chains.get(&slot);
-        refusals.extend(of_function(seen, slot));
-        if let Some(refusal) = of_holder(seen, slot, before.as_deref()) {
-            refusals.push(refusal);
-        } else if let Some(names) = chain.filter(|chain| Some(*chain) != before.as_ref()) {
-            refusals.push(Refusal::OtherChain {
-                slot,
-                names: names.clone(),
-                holds: before.clone(),
-            });
-        } else if let Some(function) = before.as_ref().filter(|_| chain.is_none()) {
-            let pool = attached(seen, slot).next();
-            refusals.extend(pool.map(|pool| Refusal::Shared {
-                slot,
-                pool: pool.to_owned(),
-                function: function.clone(),
-            }));
-            plan.parameters.push(ParameterChange {
-                name: slot.parameter(),
-                before: String::new(),
-                after: function.clone(),
-            });
+        let refused: Vec<Refusal> = of_function(seen, slot)
+            .into_iter()
+            .chain(of_taken(seen, slot, before.as_ref()))
+            .collect();
+        if refused.is_empty() {
+            fill(seen, slot, before, &mut plan);
         }
-        let after = seen.stack.functions.get(&slot).cloned();
-        if let Some(function) = before
-            .as_deref()
-            .filter(|arn| account(arn) != after.as_deref().and_then(account))
-        {
-            plan.notes.push(format!(
-                "{}: {function} is of another account; its policy has to let the role of the stack's function invoke it",
-                slot.as_str()
-            ));
-        }
-        plan.slots.push(SlotChange {
-            slot,
-            chained: before.clone(),
-            before,
-            after,
-        });
+        refusals.extend(refused);
     }
+    // Of slots that are not refused otherwise: an operator does what is said here.
     if !plan.parameters.is_empty() && !seen.stack.has_template {
         refusals.push(Refusal::NoTemplate {
             stack: seen.stack.name.clone(),
@@ -74,64 +51,39 @@ pub fn plan_attach(seen: &Seen, wanted: &BTreeSet<Slot>) -> Result<Plan, Vec<Ref
     if refusals.is_empty() { Ok(plan) } else { Err(refusals) }
 }
 
-/// The plan that takes the stack's functions out of the pool's slots. It is possible in every state of the stack: a function
-/// that fails has to be got rid of.
-#[must_use]
-pub fn plan_detach(seen: &Seen) -> Plan {
-    let mut plan = Plan {
-        slots: Vec::new(),
-        parameters: Vec::new(),
-        notes: Vec::new(),
-    };
-    for slot in Slot::ALL {
-        let before = seen.slots.get(&slot).cloned();
-        let chain = seen.stack.chains.get(&slot);
-        let is_ours = before.as_deref().is_some_and(|arn| seen.stack.owns(slot, arn));
-        let after = match (is_ours, seen.functions.get(&slot)) {
-            (false, _) => before.clone(),
-            (true, Some(function)) => {
-                if function.chains_to.as_ref() != chain {
-                    plan.notes.push(format!(
-                        "{}: the stack's function does not invoke what {} of the stack says; the slot gets back what it invokes",
-                        slot.as_str(),
-                        slot.parameter()
-                    ));
-                }
-                function.chains_to.clone()
-            }
-            (true, None) => {
-                plan.notes.push(format!(
-                    "{}: the stack's function does not exist; what the slot gets back is what {} of the stack says",
-                    slot.as_str(),
-                    slot.parameter()
-                ));
-                chain.cloned()
-            }
-        };
-        if let Some(other) = before.as_ref().filter(|_| !is_ours) {
-            plan.notes
-                .push(format!("{}: holds {other}, which stays", slot.as_str()));
-        }
-        plan.slots.push(SlotChange {
-            slot,
-            before,
-            after,
-            chained: None,
-        });
-        let Some(chain) = chain else { continue };
-        match attached(seen, slot).next() {
-            None => plan.parameters.push(ParameterChange {
+/// Plans the stack's function into a slot that nothing speaks against.
+fn fill(seen: &Seen, slot: Slot, before: Option<String>, plan: &mut Plan) {
+    let chain = seen.stack.chains.get(&slot);
+    let after = seen.stack.functions.get(&slot).cloned();
+    if let Some(function) = &before {
+        if chain.is_none() {
+            plan.parameters.push(ParameterChange {
                 name: slot.parameter(),
-                before: chain.clone(),
-                after: String::new(),
-            }),
-            Some(pool) => plan.notes.push(format!(
-                "{} of the stack stays, because {pool} is attached too",
+                before: String::new(),
+                after: function.clone(),
+            });
+        } else if let Some(pool) = attached(seen, slot).next() {
+            // Right where both pools had the same function, which nobody can see any more.
+            plan.notes.push(format!(
+                "{}: {pool} of the same stack is attached too, and its users run {function} as well; if they did not before, give this \
+                 pool a stack of its own, set {} to \"\" and deploy",
+                slot.as_str(),
                 slot.parameter()
-            )),
+            ));
+        }
+        if account(function) != after.as_deref().and_then(account) {
+            plan.notes.push(format!(
+                "{}: {function} is of another account; its policy has to let the role of the stack's function invoke it",
+                slot.as_str()
+            ));
         }
     }
-    plan
+    plan.slots.push(SlotChange {
+        slot,
+        chained: before.clone(),
+        before,
+        after,
+    });
 }
 
 /// The changes as `make deploy-primary` takes them.
@@ -145,7 +97,7 @@ pub fn assignments(parameters: &[ParameterChange]) -> String {
 }
 
 /// Other pools of the stack whose slot holds the stack's function.
-fn attached(seen: &Seen, slot: Slot) -> impl Iterator<Item = &str> {
+pub(super) fn attached(seen: &Seen, slot: Slot) -> impl Iterator<Item = &str> {
     let holds = move |slots: &super::Slots| slots.get(&slot).is_some_and(|arn| seen.stack.owns(slot, arn));
     let others = seen.others.iter().filter(move |(_, slots)| holds(slots));
     others.map(|(pool, _)| pool.as_str())
@@ -155,7 +107,8 @@ fn account(arn: &str) -> Option<&str> {
     arn.split(':').nth(4)
 }
 
-fn kept(seen: &Seen, slot: Slot, before: Option<String>) -> SlotChange {
+/// A slot that stays as it is.
+pub(super) fn kept(seen: &Seen, slot: Slot, before: Option<String>) -> SlotChange {
     let is_ours = before.as_deref().is_some_and(|arn| seen.stack.owns(slot, arn));
     let function = seen.functions.get(&slot).filter(|_| is_ours);
     SlotChange {
@@ -194,14 +147,49 @@ fn of_function(seen: &Seen, slot: Slot) -> Option<Refusal> {
     if !function.may_be_invoked {
         return Some(Refusal::NotPermitted { slot });
     }
-    (function.chains_to.as_ref() != seen.stack.chains.get(&slot)).then_some(Refusal::Drifted { slot })
+    if !function.is_told {
+        return Some(Refusal::Untold { slot });
+    }
+    let chain = seen.stack.chains.get(&slot).map(String::as_str);
+    (!function.agrees(chain)).then_some(Refusal::Drifted { slot })
 }
 
-fn of_holder(seen: &Seen, slot: Slot, arn: Option<&str>) -> Option<Refusal> {
-    let function = arn?.to_owned();
-    match seen.holders.get(&function) {
+/// What speaks against a slot with this function in it, or none.
+fn of_taken(seen: &Seen, slot: Slot, before: Option<&String>) -> Option<Refusal> {
+    if let Some(refusal) = before.and_then(|arn| of_holder(seen, slot, arn)) {
+        return Some(refusal);
+    }
+    let chain = seen.stack.chains.get(&slot);
+    if let Some(names) = chain.filter(|chain| Some(*chain) != before) {
+        return Some(Refusal::OtherChain {
+            slot,
+            names: names.clone(),
+            holds: before.cloned(),
+        });
+    }
+    let function = before.filter(|_| chain.is_none())?;
+    let mut others = attached(seen, slot).chain(seen.unread.iter().map(String::as_str));
+    others.next().map(|pool| Refusal::Shared {
+        slot,
+        pool: pool.to_owned(),
+        function: function.clone(),
+    })
+}
+
+fn of_holder(seen: &Seen, slot: Slot, arn: &str) -> Option<Refusal> {
+    let function = arn.to_owned();
+    let mut own = seen.stack.functions.iter();
+    if let Some((of, _)) = own.find(|(_, own)| is_of_function(arn, own)) {
+        return Some(Refusal::WrongSlot {
+            slot,
+            function,
+            of: *of,
+        });
+    }
+    match seen.holders.get(arn) {
         Some(Holder::Theirs) => None,
         Some(Holder::Twinpools) => Some(Refusal::OtherTwinpool { slot, function }),
+        Some(Holder::Unread) => Some(Refusal::Unread { slot, function }),
         // Not looked at is not known to be there.
         Some(Holder::Missing) | None => Some(Refusal::Gone { slot, function }),
     }

@@ -99,6 +99,17 @@ impl Deployed {
             .get(&slot)
             .is_some_and(|function| is_of_function(arn, function))
     }
+
+    /// The functions that count, of a pool with these slots: a version or alias in its slot, which has settings and a policy of its
+    /// own, or else the stack's function itself.
+    #[must_use]
+    pub fn in_force(&self, slots: &Slots) -> Slots {
+        let held = |slot: Slot| slots.get(&slot).filter(|arn| self.owns(slot, arn));
+        let functions = self.functions.iter();
+        functions
+            .map(|(slot, function)| (*slot, held(*slot).unwrap_or(function).clone()))
+            .collect()
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Why an attachment is refused, each with what to do.
+//! Why an attachment or a detachment is refused, each with what to do.
 //!
 //! Invariant: an ARN is named, because the operator has to find the function; nothing of a user is.
 
@@ -43,7 +43,7 @@ pub enum Refusal {
         assignments: String,
     },
     /// A function of the stack is gone.
-    #[error("{}: the stack's function does not exist; deploy the stack again", .slot.as_str())]
+    #[error("{}: the stack's function does not exist, or the version or alias of it in the slot does not; deploy the stack again", .slot.as_str())]
     NoFunction {
         /// The slot.
         slot: Slot,
@@ -112,9 +112,80 @@ pub enum Refusal {
         /// The function.
         function: String,
     },
+    /// What holds the slot is not known.
+    #[error(
+        "{}: the slot holds {function}, which may not be looked at, and might be another Twinpool's; these credentials need \
+         lambda:GetFunctionConfiguration on it and kms:Decrypt for its variables, for another account's function by its policy \
+         (aws lambda add-permission --action lambda:GetFunctionConfiguration)",
+        .slot.as_str()
+    )]
+    Unread {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        function: String,
+    },
+    /// A function of this stack is in another slot than its own.
+    #[error(
+        "{}: the slot holds {function}, which is this stack's function for {}; a detachment leaves it: give the slot by hand what it \
+         had, or empty it, then attach",
+        .slot.as_str(),
+        .of.as_str()
+    )]
+    WrongSlot {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        function: String,
+        /// Its own slot.
+        of: Slot,
+    },
+    /// Lambda does not tell the variables of a function of the stack.
+    #[error(
+        "{}: Lambda does not tell what the stack's function invokes: its variables cannot be decrypted for these credentials \
+         (kms:Decrypt), or its key is disabled",
+        .slot.as_str()
+    )]
+    Untold {
+        /// The slot.
+        slot: Slot,
+    },
+    /// A slot would get back a function that is gone.
+    #[error("{}: the slot would get back {function}, which does not exist, so that its users' calls would fail", .slot.as_str())]
+    TargetGone {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        function: String,
+    },
+    /// A slot would get back a function that Cognito may not invoke.
+    #[error(
+        "{}: the slot would get back {function}, whose policy does not let Cognito invoke it for this pool, so that its users' calls \
+         would fail; permit it first (aws lambda add-permission --principal cognito-idp.amazonaws.com)",
+        .slot.as_str()
+    )]
+    TargetNotPermitted {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        function: String,
+    },
+    /// A slot would get back a function of which nothing is known.
+    #[error(
+        "{}: the slot would get back {function}, which may not be looked at: whether it exists and Cognito may invoke it is not known \
+         (lambda:GetFunctionConfiguration, lambda:GetPolicy)",
+        .slot.as_str()
+    )]
+    TargetUnread {
+        /// The slot.
+        slot: Slot,
+        /// The function.
+        function: String,
+    },
     /// Stack and function say different things.
     #[error(
-        "{}: the stack's function does not invoke what {} of the stack says, so somebody changed it by hand; deploy the stack again",
+        "{}: the stack's function does not invoke what {} of the stack says, so somebody changed it by hand; deploy the stack again; \
+         if the slot holds a version or alias, put the function itself there",
         .slot.as_str(),
         .slot.parameter()
     )]

@@ -2,9 +2,8 @@
 //!
 //! Invariant under test: a refusal plans nothing, and says what to do.
 
+mod broken;
 mod properties;
-
-use std::collections::BTreeSet;
 
 use super::*;
 
@@ -29,6 +28,7 @@ fn everything() -> BTreeSet<Slot> {
 fn fresh() -> Seen {
     let function = Function {
         is_ready: true,
+        is_told: true,
         chains_to: None,
         may_be_invoked: true,
     };
@@ -45,6 +45,7 @@ fn fresh() -> Seen {
         },
         functions: Slot::ALL.map(|slot| (slot, function.clone())).into(),
         others: BTreeMap::new(),
+        unread: BTreeSet::new(),
         holders: [
             (THEIRS, Holder::Theirs),
             (ALIAS, Holder::Theirs),
@@ -131,6 +132,20 @@ fn without_its_template_a_stack_is_told_by_its_operator() {
     };
     let told = format!("make deploy-primary PARAMETERS=\"ChainPostConfirmation={THEIRS}\"");
     assert!(refusal.to_string().contains(&told), "{refusal}");
+    // What is told is done: a slot that is refused otherwise is not in it.
+    let mut shared = seen.clone();
+    shared.slots.insert(Slot::CustomMessage, OTHERS.into());
+    let slots = Slots::from([(Slot::PostConfirmation, ours(Slot::PostConfirmation))]);
+    shared.others.insert("us-east-1_b".into(), slots);
+    let refused = plan_attach(&shared, &everything()).expect_err("shared");
+    let told: Vec<&Refusal> = refused
+        .iter()
+        .filter(|refusal| matches!(refusal, Refusal::NoTemplate { .. }))
+        .collect();
+    let [Refusal::NoTemplate { assignments, .. }] = &told[..] else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(assignments, &format!("ChainCustomMessage={OTHERS}"));
     // Done as told, the parameter is there.
     chained(&mut seen, Slot::PostConfirmation, THEIRS);
     let plan = plan_attach(&seen, &everything()).expect("a plan");
@@ -143,12 +158,20 @@ fn an_alias_of_ours_is_ours() {
     let seen = holding(Slot::CustomMessage, &format!("{}:live", ours(Slot::CustomMessage)));
     let plan = plan_attach(&seen, &BTreeSet::from([Slot::CustomMessage])).expect("a plan");
     assert!(plan.is_nothing());
-    assert!(plan_detach(&seen).changes_pool());
+    assert!(plan_detach(&seen, &everything()).changes_pool());
+    let counts = seen.stack.in_force(&seen.slots);
+    assert_eq!(
+        counts[&Slot::CustomMessage],
+        seen.slots[&Slot::CustomMessage],
+        "with its own policy"
+    );
+    assert_eq!(counts[&Slot::PostConfirmation], ours(Slot::PostConfirmation));
     let longer = holding(Slot::CustomMessage, &format!("{}-2", ours(Slot::CustomMessage)));
     assert!(
         plan_attach(&longer, &everything()).is_err(),
         "another function, and nobody looked at it"
     );
+    assert_eq!(longer.stack.in_force(&longer.slots), longer.stack.functions);
 }
 
 #[test]
@@ -210,6 +233,22 @@ fn what_would_run_other_functions_or_fail_is_refused() {
             "empty the slot first",
         ),
         (edited(|seen| seen.holders.clear()), "empty the slot first"),
+        (
+            edited(|seen| seen.holders = BTreeMap::from([(THEIRS.into(), Holder::Unread)])),
+            "which may not be looked at",
+        ),
+        (
+            edited(|seen| seen.functions.get_mut(&Slot::CustomMessage).expect("it").is_told = false),
+            "custom-message: Lambda does not tell",
+        ),
+        (
+            edited(|seen| seen.unread = BTreeSet::from(["us-east-1_b".into()])),
+            "us-east-1_b of the same stack",
+        ),
+        (
+            holding(slot, &ours(Slot::CustomMessage)),
+            "this stack's function for custom-message",
+        ),
     ] {
         let refusals = plan_attach(&seen, &everything()).expect_err(says);
         assert_eq!(refusals.len(), 1, "{refusals:?}");
@@ -225,28 +264,6 @@ fn what_would_run_other_functions_or_fail_is_refused() {
         plan_attach(&unattached, &everything()).is_ok(),
         "another pool that is not attached gets nothing"
     );
-}
-
-#[test]
-fn a_detachment_works_when_stack_and_function_do_not() {
-    let slot = Slot::PostConfirmation;
-    let mut seen = holding(slot, &ours(slot));
-    chained(&mut seen, slot, THEIRS);
-    seen.functions.clear();
-    seen.stack.status = "UPDATE_ROLLBACK_FAILED".into();
-    let plan = plan_detach(&seen);
-    assert_eq!(plan.slots[0].after.as_deref(), Some(THEIRS));
-    assert!(plan.notes[0].contains("does not exist"), "{:?}", plan.notes);
-    // Cut off between pool and stack: the rest is done.
-    let rest = after(
-        &seen,
-        &Plan {
-            parameters: Vec::new(),
-            ..plan
-        },
-    );
-    let plan = plan_detach(&rest);
-    assert!(!plan.changes_pool() && plan.parameters.len() == 1, "{plan:?}");
 }
 
 #[test]

@@ -5,11 +5,13 @@
 //! differ by their name only, because the event itself says what it is.
 //!
 //! * [`Trigger`]: one invocation, with the chained function beside it.
-//! * [`Refused`]: the only way for an invocation to fail, which is the chained function's.
+//! * [`Refused`]: the only way for an invocation to fail, which is the chained function's, or a probe's.
 //!
-//! Invariant: nothing of Twinpool's own (settings, queue, time, a panic) ever fails or changes anybody's sign-in.
+//! Invariant: nothing of Twinpool's own (settings, queue, time, a panic) ever fails or changes anybody's sign-in. A probe may fail:
+//! it comes from an operator and never from Cognito, so that nobody's sign-in hangs on it.
 
 mod capture;
+mod probe;
 mod refused;
 mod trigger;
 

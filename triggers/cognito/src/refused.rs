@@ -1,14 +1,16 @@
-//! The chained function's refusal, on its way to Cognito.
+//! The chained function's refusal, on its way to Cognito; and the answer to a probe that found the function out of reach.
 //!
 //! Cognito shows `errorMessage` to the user's client, so it has to arrive as the function wrote it. See
 //! `shared/docs/decisions/0002-chaining-fails-like-cognito.md`.
 //!
-//! Invariant: only a chained function (or its lost or unusable answer) makes one; its text is never logged.
+//! Invariant: for an event of Cognito's only a chained function (or its lost or unusable answer) makes one; its text is never
+//! logged.
 
 use std::fmt;
 
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
+use twinpool_shared::{attach::PROBE_REFUSED, error::Error};
 
 /// An invocation that fails, as the chained function wanted it or as it would have failed in the slot itself.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,6 +43,14 @@ impl Refused {
         }
     }
 
+    /// The answer to a probe: the function may not be invoked.
+    pub(crate) fn by_probe(error: &Error) -> Self {
+        Self {
+            error_type: PROBE_REFUSED.to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+
     /// The function answered with something that is not JSON, which Cognito would not take either.
     pub(crate) fn answer_is_not_json() -> Self {
         Self {
@@ -53,7 +63,9 @@ impl Refused {
 /// The Lambda runtime logs an error with `Debug`; the message is the customer's and may name the user.
 impl fmt::Debug for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the chained function refused, or gave no usable answer; its words are not logged")
+        f.write_str(
+            "the chained function refused, gave no usable answer, or may not be invoked; its words are not logged",
+        )
     }
 }
 

@@ -1,7 +1,8 @@
 //! One invocation: the change goes to the queue and, beside it, the chained function is asked; then Cognito gets its event.
 //!
 //! Invariant: without a chained function the answer is the event, byte for byte. With one, its answer and its errors are the
-//! answer, and they wait for nothing but [`capture::LIMIT`].
+//! answer, and they wait for nothing but [`capture::LIMIT`]. A probe sends nothing, counts nothing and runs no chained function;
+//! it is an operator's, never Cognito's, so failing it fails no sign-in.
 
 use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
@@ -18,6 +19,7 @@ use twinpool_shared::{
 
 use crate::{
     capture::{self, Missed},
+    probe::is_probe,
     refused::Refused,
 };
 
@@ -40,9 +42,12 @@ impl Trigger {
     /// Handles one event.
     ///
     /// # Errors
-    /// [`Refused`], only with a chained function.
+    /// [`Refused`], only with a chained function, or for a probe where its setting is wrong.
     pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Refused> {
         let (event, context) = event.into_parts();
+        if is_probe(&event) {
+            return self.probed(&context.request_id).await.map(|()| event);
+        }
         let captured = self.capture(&event, &context.request_id);
         let ((), chained) = tokio::join!(captured, Box::pin(self.chained(&event, &context.request_id)));
         // The answer of the function that owns the slot, or else the event as it came.
@@ -86,6 +91,25 @@ impl Trigger {
         self.count(CHAIN_NOT_INVOKED);
         error!(request_id, error = %error, "the chained function was not invoked; the user goes through without it");
         Ok(None)
+    }
+
+    /// Whether the chained function, if there is one, could be invoked.
+    async fn probed(&self, request_id: &str) -> Result<(), Refused> {
+        let allowed = match &self.chain {
+            Ok(None) => Ok(()),
+            Ok(Some(chain)) => Box::pin(chain.may_be_invoked()).await,
+            Err(error) => Err(error.clone()),
+        };
+        match allowed {
+            Ok(()) => {
+                info!(request_id, "a probe was answered; nothing was sent");
+                Ok(())
+            }
+            Err(error) => {
+                error!(request_id, error = %error, "a probe failed: the chained function may not be invoked; this was no user's call");
+                Err(Refused::by_probe(&error))
+            }
+        }
     }
 
     fn count(&self, metric: Metric) {

@@ -2,25 +2,27 @@
 //!
 //! Source: Lambda API reference, `GetFunctionConfiguration`, `GetPolicy`, `Invoke`.
 //!
-//! Invariant: only a function of Twinpool's that chains to nothing gets a made-up event. Somebody else's function is never
-//! invoked from here, nor by one of ours on our behalf.
+//! * [`probing`]: running one for real.
+//!
+//! Invariant: only a function of the stack gets a made-up event. Somebody else's function is never invoked from here, nor by one of
+//! ours on our behalf.
+
+mod probing;
 
 use std::time::Duration;
 
 use aws_sdk_lambda::{
     Client,
-    primitives::Blob,
-    types::{InvocationType, LastUpdateStatus, State},
+    types::{EnvironmentResponse, LastUpdateStatus, State},
 };
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use twinpool_shared::{
     adapter::aws::classify,
-    attach::{Function, Holder, may_invoke, probe},
+    attach::{Function, Holder, Target, may_invoke},
     error::{Error, ErrorKind},
 };
 
-use crate::doctor::functions::{self, CHAIN_TO, name};
+use crate::doctor::functions::{CHAIN_TO, QUEUE_URL, name};
 
 const POLL: Duration = Duration::from_millis(500);
 /// A function whose settings were updated is ready again within seconds.
@@ -52,8 +54,7 @@ impl Functions {
         let updated = answer.last_update_status.as_ref();
         let is_ready = answer.state.as_ref().is_none_or(|state| *state == State::Active)
             && updated.is_none_or(|status| *status == LastUpdateStatus::Successful);
-        let variables = answer.environment.and_then(|environment| environment.variables);
-        let chains_to = variables.and_then(|mut variables| variables.remove(CHAIN_TO));
+        let environment = answer.environment.as_ref();
         let may_be_invoked = match pool_arn {
             Some(pool_arn) => self
                 .policy(arn)
@@ -63,7 +64,8 @@ impl Functions {
         };
         Ok(Some(Function {
             is_ready,
-            chains_to: chains_to.filter(|arn| !arn.is_empty()),
+            is_told: is_told(environment),
+            chains_to: variable(environment, CHAIN_TO),
             may_be_invoked,
         }))
     }
@@ -81,48 +83,25 @@ impl Functions {
     /// # Errors
     /// As Lambda answers.
     pub(super) async fn holder(&self, arn: &str) -> Result<Holder, Error> {
-        let mut functions = functions::Functions::new(self.client.clone());
-        match functions.settings(arn).await {
-            Ok(settings) if settings.queue_url.is_some() => Ok(Holder::Twinpools),
-            Ok(_) => Ok(Holder::Theirs),
+        let answer = self.client.get_function_configuration().function_name(arn).send().await;
+        match answer.map_err(|error| classify(&call("GetFunctionConfiguration", arn), &error)) {
+            Ok(answer) => Ok(holder(answer.environment.as_ref())),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(Holder::Missing),
+            // Another account's, as a rule.
+            Err(error) if error.kind == ErrorKind::Denied => Ok(Holder::Unread),
             Err(error) => Err(error),
         }
     }
 
-    /// Tries a function of Twinpool's: with an event of no user, which it has to answer with itself, or where it `chains`, whether
-    /// it could be invoked.
-    ///
-    /// # Errors
-    /// `Unmet` when it fails or answers otherwise; as Lambda answers.
-    pub(super) async fn try_out(&self, arn: &str, pool: &str, region: &str, chains: bool) -> Result<(), Error> {
-        let request = self.client.invoke().function_name(arn);
-        let event = probe(pool, region);
-        let request = if chains {
-            request.invocation_type(InvocationType::DryRun)
-        } else {
-            request.payload(Blob::new(event.to_string()))
-        };
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| classify(&call("InvokeFunction", arn), &error))?;
-        if chains {
-            return Ok(());
+    /// What a function is that a slot gets back. It is never invoked for that. Whatever keeps it from being looked at does not
+    /// keep a function of Twinpool's in its slot, so there is no error.
+    pub(super) async fn target(&self, arn: &str, pool_arn: &str) -> Target {
+        match self.look(arn, Some(pool_arn)).await {
+            Ok(Some(function)) if function.may_be_invoked => Target::Fine,
+            Ok(Some(_)) => Target::NotPermitted,
+            Ok(None) => Target::Missing,
+            Err(_) => Target::Unread,
         }
-        let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-        let is_itself = answer.function_error.is_none()
-            && serde_json::from_slice::<Value>(&payload).is_ok_and(|answer| answer == event);
-        if is_itself {
-            return Ok(());
-        }
-        let what = format!(
-            "the function {} does not answer an event of no user with itself, so users would be kept out; its log in /aws/lambda/{} says \
-             why",
-            name(arn),
-            name(arn)
-        );
-        Err(Error::new(ErrorKind::Unmet, what))
     }
 
     /// Waits until a function chains to `chain` and can be invoked.
@@ -133,7 +112,7 @@ impl Functions {
         let begun = Instant::now();
         loop {
             let function = self.look(arn, None).await?;
-            if function.is_some_and(|function| function.is_ready && function.chains_to.as_deref() == chain) {
+            if function.is_some_and(|function| function.is_ready && function.agrees(chain)) {
                 return Ok(());
             }
             if begun.elapsed() > READY_WITHIN {
@@ -149,6 +128,46 @@ impl Functions {
     }
 }
 
+/// Whether Lambda told the variables, or that there are none.
+fn is_told(environment: Option<&EnvironmentResponse>) -> bool {
+    environment.is_none_or(|environment| environment.error.is_none())
+}
+
+fn variable(environment: Option<&EnvironmentResponse>, name: &str) -> Option<String> {
+    let value = environment?.variables.as_ref()?.get(name);
+    value.filter(|value| !value.is_empty()).cloned()
+}
+
+fn holder(environment: Option<&EnvironmentResponse>) -> Holder {
+    if variable(environment, QUEUE_URL).is_some() {
+        Holder::Twinpools
+    } else if is_told(environment) {
+        Holder::Theirs
+    } else {
+        Holder::Unread
+    }
+}
+
 fn call(operation: &str, arn: &str) -> String {
     format!("lambda:{operation} on {}", name(arn))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_lambda::types::EnvironmentError;
+
+    use super::*;
+
+    #[test]
+    fn variables_that_are_not_told_are_not_taken_for_none() {
+        let with = |name: &str| EnvironmentResponse::builder().variables(name, "value").build();
+        let error = EnvironmentError::builder().error_code("AccessDeniedException").build();
+        let untold = EnvironmentResponse::builder().error(error).build();
+        assert_eq!(holder(Some(&with(QUEUE_URL))), Holder::Twinpools);
+        assert_eq!(holder(Some(&with("THEIRS"))), Holder::Theirs);
+        assert_eq!(holder(None), Holder::Theirs);
+        assert_eq!(holder(Some(&untold)), Holder::Unread);
+        assert!(!is_told(Some(&untold)) && is_told(None) && is_told(Some(&with(CHAIN_TO))));
+        assert_eq!(variable(Some(&with(CHAIN_TO)), CHAIN_TO).as_deref(), Some("value"));
+    }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use twinpool_shared::{
-    attach::{ParameterChange, Plan, SlotChange},
+    attach::{ParameterChange, Plan, Slot, SlotChange},
     error::Error,
 };
 
@@ -93,6 +93,18 @@ pub(crate) fn ended(outcome: Outcome) -> (End, BTreeSet<String>) {
     }
 }
 
+/// The command that takes the changes of slots back, and of no other; `None` when no slot changed.
+pub(crate) fn way_back(command: &str, stack: &str, pool: &str, plan: &Plan) -> Option<String> {
+    let changed = plan.slots.iter().filter(|change| change.changes());
+    let changed: Vec<&str> = changed.map(|change| change.slot.as_str()).collect();
+    let slots = match changed.len() {
+        0 => return None,
+        all if all == Slot::ALL.len() => String::new(),
+        _ => format!(" --slot {}", changed.join(" ")),
+    };
+    Some(format!("twinpool {command} --stack {stack} --pool {pool}{slots}"))
+}
+
 /// The difference, line by line.
 pub(crate) fn difference(pool: &str, stack: &str, plan: &Plan, warnings: &[String]) -> Vec<String> {
     let mut lines = vec![format!("pool {pool}, stack {stack}")];
@@ -146,8 +158,6 @@ pub(crate) fn finish(output: &Output, command: &str, pool: &str, document: &Docu
 
 #[cfg(test)]
 mod tests {
-    use twinpool_shared::attach::Slot;
-
     use super::*;
     use crate::output::tests::documented;
 
@@ -189,7 +199,7 @@ mod tests {
             parameters: &there.parameters,
             warnings: &["no trail covers this Region".to_owned()],
             settings: BTreeSet::new(),
-            undo: Some("twinpool detach --stack twinpool --pool us-east-1_EXAMPLE".into()),
+            undo: way_back("detach", "twinpool", "us-east-1_EXAMPLE", &there),
         };
         assert_eq!(serde_json::to_value(&document).expect("JSON"), documented("attach"));
 
@@ -224,6 +234,27 @@ mod tests {
                 "  note: no trail".to_owned(),
             ]
         );
+    }
+
+    #[test]
+    fn the_way_back_is_of_the_slots_that_changed() {
+        let mut plan = plan();
+        let back = |plan: &Plan| way_back("detach", "t", "p", plan);
+        assert_eq!(
+            back(&plan).as_deref(),
+            Some("twinpool detach --stack t --pool p --slot post-confirmation")
+        );
+        plan.slots[0].after = plan.slots[0].before.clone();
+        assert_eq!(back(&plan), None);
+        plan.slots = Slot::ALL
+            .map(|slot| SlotChange {
+                slot,
+                before: None,
+                after: Some(OURS.into()),
+                chained: None,
+            })
+            .into();
+        assert_eq!(back(&plan).as_deref(), Some("twinpool detach --stack t --pool p"));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use twinpool_shared::{
 
 use crate::{
     attaching::{
-        Attachment, Purpose, agree, slot,
+        Attachment, Purpose,
+        asking::{agree, slot, wanted},
         view::{self, Document, End},
     },
     context::Context,
@@ -49,13 +50,13 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     warnings.extend(attachment.trail().await);
     attachment.show(&found, &plan, &warnings)?;
     let stack = &found.seen.stack.name;
-    let finish = |outcome, settings, undo| {
+    let finish = |outcome, settings, undo, warnings: &[String]| {
         let document = Document {
             stack,
             outcome,
             slots: &plan.slots,
             parameters: &plan.parameters,
-            warnings: &warnings,
+            warnings,
             settings,
             undo,
         };
@@ -63,12 +64,12 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
     };
     if plan.is_nothing() || args.dry_run {
         let outcome = if plan.is_nothing() { End::Nothing } else { End::Planned };
-        return finish(outcome, BTreeSet::new(), None);
+        return finish(outcome, BTreeSet::new(), None, &warnings);
     }
     if !args.yes {
         agree()?;
     }
-    attachment.try_out(&found, &plan).await?;
+    attachment.try_out(&plan).await?;
     attachment.update_stack(&found, &plan.parameters).await?;
     let set = async {
         attachment.await_chains(&plan).await?;
@@ -76,29 +77,33 @@ pub(crate) async fn run(context: &Context, args: &Args) -> Result<Exit, Error> {
         attachment.pool().set(&found.shown, &config).await
     };
     let (outcome, settings) = view::ended(set.await.map_err(|error| half_done(error, &plan))?);
-    let undo = (outcome == End::Done).then(|| format!("twinpool detach --stack {stack} --pool {}", attachment.id()));
-    finish(outcome, settings, undo)
+    if outcome == End::Done {
+        let undo = view::way_back("detach", stack, attachment.id(), &plan);
+        return finish(outcome, settings, undo, &warnings);
+    }
+    if let Some(already) = set_already(&plan) {
+        context.output.note(&already);
+        warnings.push(already);
+    }
+    finish(outcome, settings, None, &warnings)
+}
+
+/// What of the stack has been changed when the pool was not. It does no harm.
+fn set_already(plan: &Plan) -> Option<String> {
+    let names: Vec<&str> = plan.parameters.iter().map(|change| change.name).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} of the stack is set already, and running this again goes on from there",
+            names.join(", ")
+        )
+    })
 }
 
 /// An error behind the update of the stack: what has been changed by then does no harm, and is said.
 fn half_done(error: Error, plan: &Plan) -> Error {
-    if plan.parameters.is_empty() {
-        return error;
-    }
-    let names: Vec<&str> = plan.parameters.iter().map(|change| change.name).collect();
-    let what = format!(
-        "{}; {} of the stack is set already, and running this again goes on from there",
-        error.what,
-        names.join(", ")
-    );
-    Error::new(error.kind, what)
-}
-
-fn wanted(slots: &[Slot]) -> BTreeSet<Slot> {
-    if slots.is_empty() {
-        Slot::ALL.into()
-    } else {
-        slots.iter().copied().collect()
+    match set_already(plan) {
+        Some(already) => Error::new(error.kind, format!("{}; {already}", error.what)),
+        None => error,
     }
 }
 

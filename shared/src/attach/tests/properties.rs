@@ -6,16 +6,17 @@ use proptest::{collection, option, prelude::*, sample};
 
 use super::*;
 
-/// The functions of others that users of a pool run, by slot.
+/// The functions of others that users of a pool run, by slot: behind ours what it is told to invoke, or where that is gone, what
+/// the stack says that it invoked.
 fn run(seen: &Seen, slots: &Slots) -> Slots {
     let runs = |(slot, arn): (&Slot, &String)| {
-        let chain = seen.stack.chains.get(slot).cloned();
-        let arn = if seen.stack.owns(*slot, arn) {
-            chain
-        } else {
-            Some(arn.clone())
-        };
-        Some((*slot, arn?))
+        let told = seen
+            .functions
+            .get(slot)
+            .and_then(|function| function.chains_to.as_ref());
+        let chain = told.or(seen.stack.chains.get(slot));
+        let arn = if seen.stack.owns(*slot, arn) { chain } else { Some(arn) };
+        Some((*slot, arn?.clone()))
     };
     slots.iter().filter_map(runs).collect()
 }
@@ -45,21 +46,54 @@ fn any_slots() -> impl Strategy<Value = Slots> {
     Slot::ALL.map(held).into_iter().collect::<Vec<_>>().prop_map(slots)
 }
 
+/// What somebody made of a function.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    AsSaid,
+    Emptied,
+    Untold,
+    Turned,
+    Deleted,
+}
+
+fn befall(seen: &mut Seen, slot: Slot, fate: Fate) {
+    let Some(function) = seen.functions.get_mut(&slot) else {
+        return;
+    };
+    match fate {
+        Fate::AsSaid => {}
+        Fate::Emptied => function.chains_to = None,
+        Fate::Untold => (function.is_told, function.chains_to) = (false, None),
+        Fate::Turned => function.chains_to = Some(OTHERS.into()),
+        Fate::Deleted => drop(seen.functions.remove(&slot)),
+    }
+}
+
+fn any_fate() -> impl Strategy<Value = Fate> {
+    let bad = sample::select(vec![Fate::Emptied, Fate::Untold, Fate::Turned, Fate::Deleted]);
+    prop_oneof![3 => Just(Fate::AsSaid), 1 => bad]
+}
+
 fn any_seen() -> impl Strategy<Value = Seen> {
     let chains = collection::vec(option::of(sample::select(vec![THEIRS, ALIAS, OTHERS])), 3);
-    let others = collection::btree_map(sample::select(vec!["us-east-1_b", "us-east-1_c"]), any_slots(), 0..3);
-    (any_slots(), chains, others).prop_map(|(slots, chains, others)| {
+    let pools = || sample::select(vec!["us-east-1_b", "us-east-1_c"]);
+    let others = collection::btree_map(pools(), any_slots(), 0..3);
+    let unread = option::weighted(0.2, Just("us-east-1_d".to_owned()));
+    let fates = collection::vec(any_fate(), 3);
+    (any_slots(), chains, fates, others, unread).prop_map(|(slots, chains, fates, others, unread)| {
         let mut seen = fresh();
         seen.slots = slots;
-        for (slot, chain) in Slot::ALL.into_iter().zip(chains) {
+        for ((slot, chain), fate) in Slot::ALL.into_iter().zip(chains).zip(fates) {
             if let Some(chain) = chain {
                 chained(&mut seen, slot, chain);
             }
+            befall(&mut seen, slot, fate);
         }
         seen.others = others
             .into_iter()
             .map(|(pool, slots)| (pool.to_owned(), slots))
             .collect();
+        seen.unread = unread.into_iter().collect();
         seen
     })
 }
@@ -88,11 +122,29 @@ proptest! {
 
     #[test]
     fn a_detachment_takes_our_function_away_and_nothing_else(seen in any_seen()) {
-        let plan = plan_detach(&seen);
+        let plan = plan_detach(&seen, &everything());
         let then = after(&seen, &plan);
         prop_assert_eq!(&run(&seen, &seen.slots), &then.slots);
         prop_assert_eq!(others_run(&seen), others_run(&then));
-        prop_assert!(plan_detach(&then).is_nothing());
+        prop_assert!(plan_detach(&then, &everything()).is_nothing());
+        for (slot, function) in &seen.functions {
+            let chain = seen.stack.chains.get(slot);
+            if function.chains_to.as_ref() != chain || !function.is_told {
+                prop_assert_eq!(then.stack.chains.get(slot), chain, "the last record of it");
+            }
+        }
+    }
+
+    #[test]
+    fn a_detachment_of_some_slots_leaves_the_others(seen in any_seen(), wanted in any_wanted()) {
+        let (all, some) = (plan_detach(&seen, &everything()), plan_detach(&seen, &wanted));
+        for (of_all, of_some) in all.slots.iter().zip(&some.slots) {
+            let is_meant = wanted.contains(&of_some.slot);
+            prop_assert_eq!(&of_some.after, if is_meant { &of_all.after } else { &of_some.before });
+        }
+        let meant = |name: &str| wanted.iter().any(|slot| slot.parameter() == name);
+        let of_all: Vec<ParameterChange> = all.parameters.into_iter().filter(|change| meant(change.name)).collect();
+        prop_assert_eq!(some.parameters, of_all);
     }
 
     #[test]
@@ -111,7 +163,7 @@ proptest! {
         }
         let attached = json!({LAMBDA_CONFIG: plan.lambda_config(&shown)});
         prop_assert_eq!(&slots_of(&attached), &then.slots);
-        let back = plan_detach(&then);
+        let back = plan_detach(&then, &wanted);
         prop_assert_eq!(back.lambda_config(&attached), shown[LAMBDA_CONFIG].clone());
         prop_assert_eq!(after(&then, &back), seen);
     }
