@@ -9,10 +9,11 @@ use std::{
 
 use serde_json::{Value, json};
 use twinpool_tests::{
-    compare::{self, Deleted, MfaSettings},
+    compare::{self, Deleted, MfaSettings, What},
     life::{Draw, Lives},
     runtime_host::{Function, Outcome},
     stack::{Options, Stack},
+    telemetry::changes_not_sent,
 };
 
 const DRAINED_WITHIN: Duration = Duration::from_secs(240);
@@ -113,8 +114,19 @@ async fn two_thousand_operations_under_faults_end_in_a_true_backup() {
         stack.drained(DRAINED_WITHIN).await.expect("drained after the redrive");
         assert_eq!(stack.parked().await.expect("parked"), 0, "a redrive settles everything");
     }
-    let left = differences(&stack, lives.deleted()).await;
+    // A trigger gives up after a second, and lets the user through. What it carried is gone with a user who is deleted before
+    // anything else tells of them, and of no other difference is that a reason.
+    let (bare, left): (Vec<_>, Vec<_>) = differences(&stack, lives.deleted())
+        .await
+        .into_iter()
+        .partition(|one| one.ends_with(&What::SnapshotMissing.to_string()));
     assert!(left.is_empty(), "{} differences: {left:#?}", left.len());
+    let not_sent = changes_not_sent(&stack).await.expect("logs");
+    eprintln!(
+        "{} tombstones without a snapshot, {not_sent} changes not sent",
+        bare.len()
+    );
+    assert!(bare.len() <= not_sent, "{bare:#?}");
     let counters = stack.control.counters().await.expect("counters");
     for kind in ["throttle", "http500", "lost_response"] {
         let fired: u64 = counters

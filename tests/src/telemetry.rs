@@ -22,7 +22,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use twinpool_shared::adapter::lambda::now;
 
-use crate::stack::{Failure, Stack};
+use crate::stack::{Failure, PRIMARY, Stack};
 use alarm::{Alarm, Datapoint, State};
 use clock::Clock;
 pub use template::described;
@@ -150,6 +150,22 @@ impl Telemetry {
         points.extend(view.executions(&watched).await?);
         Ok(points)
     }
+}
+
+/// How many changes the functions said they could not send; users went on without.
+///
+/// # Errors
+/// When the emulator refuses.
+pub async fn changes_not_sent(stack: &Stack) -> Result<usize, Failure> {
+    let mut count = 0;
+    for function in stack.deployment.functions.values() {
+        let name = function.rsplit(':').next().unwrap_or_default();
+        let input = json!({"logGroupName": format!("/aws/lambda/{name}"), "filterPattern": "ChangeNotSent"});
+        let target = "Logs_20140328.FilterLogEvents";
+        let answer = stack.control.aws_json(PRIMARY, "logs", target, &input).await?;
+        count += answer["events"].as_array().map_or(0, Vec::len);
+    }
+    Ok(count)
 }
 
 async fn ask(stack: &Stack, region: &str, operation: &str, input: &Value) -> Result<Value, Failure> {

@@ -154,7 +154,7 @@ def deploy(args):
         **dict(pair.split("=", 1) for pair in args.parameter),
     }
     if args.reconcile_schedule:
-        parameters["ReconcileSchedule"] = args.reconcile_schedule
+        overlay.schedule(template, args.reconcile_schedule)
     else:
         overlay.disable_schedule(template)
     overlay.patch_template(template, parameters, dict(pair.split("=", 1) for pair in args.env))

@@ -45,6 +45,11 @@ def patch_state_machine(definition):
             patch_state_machine(value)
 
 
+def schedule(template, expression):
+    """A test's own, past the pattern of the parameter: the local Scheduler starts at once what was due before it was made."""
+    template["Resources"]["NightlyReconcile"]["Properties"]["ScheduleExpression"] = expression
+
+
 def disable_schedule(template):
     """Whoever works at three in the morning is not disturbed by the reconcile."""
     template["Resources"]["NightlyReconcile"]["Properties"]["State"] = "DISABLED"
