@@ -34,7 +34,7 @@ async fn nothing_is_lost_under(faults: Value, latency: Value) {
     let subs = people(&night).await;
     let hard = json!({"faults": faults, "latency_ms": latency, "seed": 7});
     scene.configure(hard.clone());
-    let first = night.reconcile().await.report;
+    let first = night.reconcile_patiently().await.report;
     scene.configure(json!({}));
     assert_eq!(night.differences(&[]).await, []);
     let tally = &first.result.users;
@@ -48,7 +48,7 @@ async fn nothing_is_lost_under(faults: Value, latency: Value) {
     night.join("late", "some").await;
     night.pass(WINDOW_MILLIS);
     scene.configure(hard);
-    let second = night.reconcile().await.report.result;
+    let second = night.reconcile_patiently().await.report.result;
     let fired = scene.faults_fired();
     scene.configure(json!({}));
     assert_eq!(night.differences(&subs[..1]).await, []);

@@ -56,6 +56,8 @@ pub const RETENTION_SECONDS: i64 = 35 * 86_400;
 /// What a list may lag, and a little more: after so long nothing is too young to be believed.
 pub const WINDOW_MILLIS: i64 = 61_000;
 /// Faster than any stand-in answers: what a test waits for is the stand-in and not the quota.
+/// Enough for faults that hit one call in eight.
+const PATIENT_ATTEMPTS: u32 = 10;
 const UNPACED_RPS: f64 = 100_000.0;
 
 /// A local cloud.
@@ -276,6 +278,19 @@ impl Night {
         let run = self
             .run(self.reader(), self.table.clone(), &Self::options("tests"))
             .await;
+        run.expect("the run comes to its end")
+    }
+
+    /// A whole run whose calls of the table are repeated more often than deployed. As deployed a run that is refused three times in
+    /// a row ends, and the next one goes on with it; a test that counts needs one that does not end.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn reconcile_patiently(&self) -> Outcome {
+        let retries = RetryConfig::standard().with_max_attempts(PATIENT_ATTEMPTS);
+        let config = self.dynamodb.config().to_builder().retry_config(retries).build();
+        let table = Table::new(aws_sdk_dynamodb::Client::from_conf(config), &self.table_name);
+        let run = self.run(self.reader(), table, &Self::options("tests")).await;
         run.expect("the run comes to its end")
     }
 
